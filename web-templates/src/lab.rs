@@ -1,0 +1,91 @@
+//! A lab's own page.
+
+use askama::Template;
+use jiff::Timestamp;
+
+use crate::attempts::AttemptRow;
+use crate::words;
+use crate::{LabCard, Shell, TrustedHtml};
+
+/// `/labs/{slug}`. The start form posts `idempotency_key` and `from` (a session id to go on from, or empty for a
+/// fresh start) to `/labs/{slug}/start`.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "pages/lab.html")]
+pub struct LabPage {
+    /// The frame.
+    pub shell: Shell,
+    /// What the list says of the lab.
+    pub lab: LabCard,
+    /// The lab's introduction.
+    pub text: TrustedHtml,
+    /// Its steps, in order.
+    pub steps: Vec<LabStep>,
+    /// What the judge looks at, in words.
+    pub checks: Vec<LabCheck>,
+    /// Which ways to begin are offered.
+    pub start: StartChoice,
+    /// Value of the start form's `idempotency_key`: a fresh random id for each rendering.
+    pub idempotency_key: String,
+    /// This person's attempts in this lab, newest first.
+    pub attempts: Vec<AttemptRow>,
+}
+
+impl LabPage {
+    fn is_fresh(&self) -> bool {
+        matches!(self.start, StartChoice::Fresh)
+    }
+
+    fn active(&self) -> Option<&str> {
+        match &self.start {
+            StartChoice::Active { session } => Some(session),
+            _ => None,
+        }
+    }
+
+    fn resume(&self) -> Option<(&str, &Timestamp, u32)> {
+        match &self.start {
+            StartChoice::Resume { session, saved_at, files } => Some((session, saved_at, *files)),
+            _ => None,
+        }
+    }
+}
+
+/// One step of a lab's text.
+#[derive(Clone, Debug, Default)]
+pub struct LabStep {
+    /// Title, plain text.
+    pub title: String,
+    /// The step.
+    pub text: TrustedHtml,
+}
+
+/// One check of a lab, described for the learner.
+#[derive(Clone, Debug, Default)]
+pub struct LabCheck {
+    /// Short name, e.g. "The image builds".
+    pub title: String,
+    /// A sentence more; may be empty.
+    pub detail: String,
+}
+
+/// Which ways to begin a lab are offered.
+#[derive(Clone, Debug, Default)]
+pub enum StartChoice {
+    /// No session yet: one Start button.
+    #[default]
+    Fresh,
+    /// A session is live: go back to it.
+    Active {
+        /// Its id.
+        session: String,
+    },
+    /// An ended session left a workspace: go on from it, or start afresh.
+    Resume {
+        /// The ended session whose workspace would be taken over (value of the form's `from`).
+        session: String,
+        /// When the workspace was last changed.
+        saved_at: Timestamp,
+        /// How many files it holds.
+        files: u32,
+    },
+}

@@ -1,0 +1,207 @@
+//! The verdict: what an attempt was worth, and what to do next.
+
+use askama::Template;
+use jiff::Timestamp;
+
+use crate::attempts::{AttemptRow, AttemptState};
+use crate::words;
+
+/// The results column of a session: the current verdict and the session's attempts. SSE event `verdict`; replaces
+/// the whole column.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "partials/verdict.html")]
+pub struct VerdictPartial {
+    /// The newest attempt.
+    pub current: CurrentVerdict,
+    /// This person's attempts in this lab, newest first.
+    pub attempts: Vec<AttemptRow>,
+}
+
+impl VerdictPartial {
+    fn judging(&self) -> Option<(u32, &str)> {
+        match &self.current {
+            CurrentVerdict::Judging { number, step } => Some((*number, step)),
+            _ => None,
+        }
+    }
+
+    fn done(&self) -> Option<&Verdict> {
+        match &self.current {
+            CurrentVerdict::Done(verdict) => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// Findings link into the editor of the page that they stand in.
+    fn in_session(&self) -> bool {
+        true
+    }
+}
+
+/// The state of the newest attempt of a session.
+#[derive(Clone, Debug, Default)]
+pub enum CurrentVerdict {
+    /// Nothing submitted yet.
+    #[default]
+    None,
+    /// An attempt waits or is being judged.
+    Judging {
+        /// The attempt's number.
+        number: u32,
+        /// What happens now, e.g. "In line for a judge", "Building your image", "Asking /health".
+        step: String,
+    },
+    /// Judged.
+    Done(Box<Verdict>),
+}
+
+/// What the judge said of one attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The attempt's id.
+    pub attempt_id: String,
+    /// The attempt's number in the lab.
+    pub number: u32,
+    /// `Passed`, `Failed` or `Inconclusive`.
+    pub state: AttemptState,
+    /// One sentence: "All 6 checks pass." / "2 of 6 checks fail." / "The judge could not finish; it will try again."
+    pub sentence: String,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// How long judging took, in milliseconds.
+    pub millis: Option<u64>,
+    /// All checks in their order; may be empty if only findings are known.
+    pub checks: Vec<CheckRow>,
+    /// What is wrong, most important first.
+    pub findings: Vec<Finding>,
+    /// Figures, such as image size and build time.
+    pub metrics: Vec<Metric>,
+    /// Remarks that change nothing in the outcome.
+    pub notes: Vec<String>,
+}
+
+/// One check and how it came out.
+#[derive(Clone, Debug, Default)]
+pub struct CheckRow {
+    /// What it looks at.
+    pub title: String,
+    /// How it came out.
+    pub outcome: CheckOutcome,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// Right.
+    #[default]
+    Passed,
+    /// Wrong.
+    Failed,
+    /// Not reached, because an earlier one failed.
+    Skipped,
+}
+
+impl CheckOutcome {
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "not reached",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Finding {
+    /// Stable code, e.g. `layer_order_incorrect`.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// The file it is about, relative to the workspace; the link opens the editor there.
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    pub line: Option<u32>,
+    /// Why it matters; empty hides it.
+    pub why: String,
+    /// How to go on; empty hides it. Folded until asked for.
+    pub hint: String,
+    /// The part of the log that explains it, plain text with or without ANSI colours; empty hides it.
+    pub log: String,
+}
+
+impl Finding {
+    /// `Dockerfile:7`, `Dockerfile` or nothing.
+    pub(crate) fn place(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        Some(self.line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
+    }
+
+    /// The line or 0, for the link's data attribute.
+    pub(crate) fn line_or_zero(&self) -> u32 {
+        self.line.unwrap_or(0)
+    }
+
+    pub(crate) fn log_html(&self) -> String {
+        crate::ansi::to_html(&self.log)
+    }
+}
+
+/// A figure of an attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Metric {
+    /// What it measures, e.g. "Image size".
+    pub label: String,
+    /// Its value in words, e.g. "128 MB" (see [`words::bytes`], [`words::millis`]).
+    pub value: String,
+    /// The change since the attempt before, if there was one.
+    pub change: Option<Change>,
+}
+
+/// How a figure moved since the attempt before.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// The change in words, e.g. "−83 MB".
+    pub text: String,
+    /// Whether that is good.
+    pub tone: Tone,
+}
+
+/// Whether a change is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Neither.
+    #[default]
+    Neutral,
+    /// An improvement.
+    Better,
+    /// A step back.
+    Worse,
+}
+
+impl Tone {
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Neutral => "neutral",
+            Self::Better => "better",
+            Self::Worse => "worse",
+        }
+    }
+
+    /// Read aloud, since colour alone says nothing.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Neutral => "changed",
+            Self::Better => "better",
+            Self::Worse => "worse",
+        }
+    }
+}
