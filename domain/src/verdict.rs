@@ -33,10 +33,7 @@ impl Verdict {
         Self {
             passed: false,
             status: VerdictStatus::Inconclusive,
-            failures: vec![Finding {
-                hint: mend.to_owned(),
-                ..Finding::new(code, message)
-            }],
+            failures: vec![Finding { hint: mend.to_owned(), ..Finding::new(code, message) }],
             checks: Vec::new(),
             metrics: BTreeMap::new(),
             notes: Vec::new(),

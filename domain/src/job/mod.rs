@@ -91,7 +91,9 @@ impl JobOutcome {
     pub fn worker_crashed() -> Self {
         Self::Failed {
             reason: "worker_crashed".to_owned(),
-            detail: format!("The job was started {MAX_STARTS} times and never came to an end; it was given up."),
+            detail: format!(
+                "The job was started {MAX_STARTS} times and never came to an end; it was given up."
+            ),
         }
     }
 
