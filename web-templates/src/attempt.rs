@@ -29,6 +29,10 @@ impl AttemptPage {
         false
     }
 
+    fn checks_open(&self) -> bool {
+        true
+    }
+
     fn is_pending(&self) -> bool {
         matches!(self.attempt.state, AttemptState::Waiting | AttemptState::Judging)
     }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::{
-    FilesPartial, JobsPartial, LabStep, LogPartial, Shell, StatusPartial, TimelinePartial, TrustedHtml, VerdictPartial,
+    FilesPartial, JobsPartial, LabStep, LogPartial, Shell, Stage, StatusPartial, TimelinePartial, TrustedHtml, VerdictPartial,
 };
 
 /// `/sessions/{id}`.
@@ -39,4 +39,11 @@ pub struct SessionPage {
     pub live_cursor: String,
     /// The largest file that the editor may save, in bytes.
     pub file_limit: u64,
+}
+
+impl SessionPage {
+    /// On a phone only one panel shows: while there is something to tell of the start or the end, the one that tells it.
+    fn first_panel(&self) -> &'static str {
+        if self.status.stage == Stage::Ready { "text" } else { "terminal" }
+    }
 }

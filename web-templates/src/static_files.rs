@@ -28,7 +28,7 @@ include!(concat!(env!("OUT_DIR"), "/static_table.rs"));
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 
-/// The file at a path below `/static/`, e.g. `app.css` or `v1f0c…/app.css`; `None` if there is none.
+/// The file at a path below `/static/`, e.g. `css/base.css` or `v1f0c…/css/base.css`; `None` if there is none.
 ///
 /// A page from before an update may ask under an old tree's hash: it gets the file as it is now, not to be kept.
 pub fn get(path: &str) -> Option<StaticFile> {
@@ -45,7 +45,7 @@ pub fn get(path: &str) -> Option<StaticFile> {
     })
 }
 
-/// The URL path of a static file: `asset_url("app.css")` is `/static/v1f0c…/app.css`.
+/// The URL path of a static file: `asset_url("css/base.css")` is `/static/v1f0c…/css/base.css`.
 pub fn asset_url(path: &str) -> String {
     debug_assert!(get(path).is_some(), "no static file {path}");
     format!("/static/{TREE}/{path}")
@@ -91,15 +91,15 @@ mod tests {
 
     #[test]
     fn an_old_version_gets_the_new_file_but_may_not_keep_it() {
-        let file = get("v0123456789ab/app.css").expect("the file");
+        let file = get("v0123456789ab/css/base.css").expect("the file");
         assert_eq!(file.cache_control, ASK_AGAIN);
         assert_eq!(file.content_type, "text/css; charset=utf-8");
-        assert_eq!(Some(file.bytes), get("app.css").map(|file| file.bytes));
+        assert_eq!(Some(file.bytes), get("css/base.css").map(|file| file.bytes));
     }
 
     #[test]
     fn nothing_else_is_served() {
-        for path in ["", "/", "../Cargo.toml", "app.css/", "v0123456789ab/", "js/../app.css", "APP.CSS"] {
+        for path in ["", "/", "../Cargo.toml", "css/base.css/", "v0123456789ab/", "js/../app.css", "CSS/BASE.CSS"] {
             assert_eq!(get(path), None, "{path}");
         }
     }
