@@ -1,0 +1,174 @@
+//! What the image decides: `/etc/containrlab/agent.json`. Every field has a default, so that the
+//! file may be short or missing. `workers/agent/README.md` documents it for image builders.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Where the file is looked for if `CONTAINRLAB_AGENT_CONFIG` names no other.
+const PLACE: &str = "/etc/containrlab/agent.json";
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The ordinary user for whom all of this is.
+    pub(crate) learner: LearnerConfig,
+    /// The learner's files.
+    pub(crate) workspace: PathBuf,
+    /// XDG_RUNTIME_DIR of the learner; made at the start.
+    pub(crate) runtime_dir: PathBuf,
+    /// The agent's socket. Its folder is made for root alone.
+    pub(crate) socket: PathBuf,
+    /// Folders that are given to the learner at the start (themselves, not what is in them); missing ones are made.
+    pub(crate) own: Vec<PathBuf>,
+    /// Devices that every user may open.
+    pub(crate) open_devices: Vec<PathBuf>,
+    /// Variables of everything that runs as the learner, on top of the built-in ones.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The login shell of a terminal.
+    pub(crate) shell: Vec<String>,
+    /// Newest bytes of output that each terminal keeps.
+    pub(crate) terminal_keep_bytes: usize,
+    /// Terminals at a time.
+    pub(crate) max_terminals: usize,
+    /// Commands at a time.
+    pub(crate) max_execs: usize,
+    /// The engine; none: a sandbox without one.
+    pub(crate) engine: Option<EngineConfig>,
+}
+
+/// The learner's user.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LearnerConfig {
+    /// Login name.
+    pub(crate) name: String,
+    /// User id.
+    pub(crate) uid: u32,
+    /// Group id.
+    pub(crate) gid: u32,
+    /// Home folder.
+    pub(crate) home: PathBuf,
+}
+
+/// The rootless engine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EngineConfig {
+    /// The command that makes the user namespace; what runs inside follows it.
+    pub(crate) outer: Vec<String>,
+    /// The command that runs inside. Empty: the agent's own `engine`, which starts containerd and then dockerd.
+    pub(crate) inner: Vec<String>,
+    /// The engine's data folder; on a file system that overlay can lie on.
+    pub(crate) data: PathBuf,
+    /// Further arguments of dockerd, for the built-in inner command.
+    pub(crate) dockerd_args: Vec<String>,
+    /// Variables on top of the learner's.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Milliseconds that the engine gets to stop its containers when the sandbox stops.
+    pub(crate) stop_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            learner: LearnerConfig::default(),
+            workspace: "/workspace".into(),
+            runtime_dir: "/run/user/1000".into(),
+            socket: "/run/containrlab/agent.sock".into(),
+            own: vec!["/workspace".into(), "/var/lib/containrlab/docker".into()],
+            open_devices: vec!["/dev/net/tun".into(), "/dev/fuse".into()],
+            environment: BTreeMap::new(),
+            shell: vec!["/bin/bash".to_owned(), "-l".to_owned()],
+            terminal_keep_bytes: 8 << 20,
+            max_terminals: 8,
+            max_execs: 32,
+            engine: Some(EngineConfig::default()),
+        }
+    }
+}
+
+impl Default for LearnerConfig {
+    fn default() -> LearnerConfig {
+        LearnerConfig { name: "learner".to_owned(), uid: 1000, gid: 1000, home: "/home/learner".into() }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        let outer = "rootlesskit --net=slirp4netns --mtu=65520 --disable-host-loopback --port-driver=builtin \
+                     --copy-up=/etc --copy-up=/run --propagation=rslave";
+        EngineConfig {
+            outer: outer.split_whitespace().map(str::to_owned).collect(),
+            inner: Vec::new(),
+            data: "/var/lib/containrlab/docker".into(),
+            dockerd_args: Vec::new(),
+            environment: BTreeMap::new(),
+            stop_ms: 8000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file that the image brought; without one the defaults hold.
+    pub(crate) fn load() -> Result<Config, String> {
+        let place = std::env::var_os("CONTAINRLAB_AGENT_CONFIG").map_or_else(|| PathBuf::from(PLACE), PathBuf::from);
+        match std::fs::read(&place) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| format!("{} can't be understood: {error}", place.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && place == Path::new(PLACE) => {
+                Ok(Config::default())
+            }
+            Err(error) => Err(format!("{} can't be read: {error}", place.display())),
+        }
+    }
+
+    /// The rootless engine's socket, in a folder that the learner can write: only ever opened as the learner.
+    pub(crate) fn engine_socket(&self) -> PathBuf {
+        self.runtime_dir.join("docker.sock")
+    }
+
+    /// Variables of everything that runs as the learner.
+    pub(crate) fn learner_environment(&self) -> BTreeMap<String, String> {
+        let home = self.learner.home.display().to_string();
+        let mut all: BTreeMap<String, String> = [
+            ("PATH", format!("{home}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+            ("HOME", home),
+            ("USER", self.learner.name.clone()),
+            ("LOGNAME", self.learner.name.clone()),
+            ("SHELL", self.shell.first().cloned().unwrap_or_else(|| "/bin/sh".to_owned())),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("TERM", "xterm-256color".to_owned()),
+            ("XDG_RUNTIME_DIR", self.runtime_dir.display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if self.engine.is_some() {
+            all.insert("DOCKER_HOST".to_owned(), format!("unix://{}", self.engine_socket().display()));
+        }
+        all.extend(self.environment.clone());
+        all
+    }
+
+    /// The engine's whole command line: the one place where it is put together.
+    pub(crate) fn engine_command(&self, engine: &EngineConfig, agent: &Path) -> Vec<String> {
+        let mut command = engine.outer.clone();
+        if !engine.inner.is_empty() {
+            command.extend(engine.inner.iter().cloned());
+            return command;
+        }
+        let text = |path: &Path| path.display().to_string();
+        command.extend([
+            text(agent),
+            "engine".to_owned(),
+            text(&self.engine_socket()),
+            text(&engine.data),
+            text(&self.runtime_dir.join("docker")),
+        ]);
+        command.extend(engine.dockerd_args.iter().cloned());
+        command
+    }
+}
