@@ -1,8 +1,11 @@
 // What every page needs.
+import { codeTools } from './lab-text.js';
 import { keepRelativeTimesFresh, localizeTimes } from './time.js';
 
 localizeTimes(document);
 keepRelativeTimesFresh();
+// The session page adds its own, which lead into the terminal.
+if (!document.querySelector('.session')) codeTools({});
 
 // A plain form that starts something is sent once, however often its button is pressed.
 document.addEventListener('submit', (event) => {

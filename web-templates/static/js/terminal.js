@@ -41,12 +41,32 @@ export class TerminalPanel {
 
   /** Opens the terminal, once the sandbox is ready. */
   open() {
-    if (!this.xterm) this.build();
-    this.link.open();
+    if (this.xterm) {
+      this.link.open();
+      return;
+    }
+    if (this.waiting) return;
+    // A hidden panel (on a phone) has no size to measure: the terminal begins when it is first seen.
+    this.waiting = new ResizeObserver(() => {
+      if (!this.isVisible) return;
+      this.waiting.disconnect();
+      this.waiting = null;
+      this.build();
+      this.link.open();
+      if (this.wantsFocus) this.focus();
+    });
+    this.waiting.observe(this.host);
+  }
+
+  get isVisible() {
+    return this.host.clientWidth >= 40 && this.host.clientHeight >= 20;
   }
 
   /** Lets go of the shell; what is on the screen stays to be read. */
   close() {
+    this.waiting?.disconnect();
+    this.waiting = null;
+    this.tell({ state: 'closed' });
     if (!this.xterm) return;
     this.link.close();
     this.xterm.options.disableStdin = true;
@@ -92,7 +112,7 @@ export class TerminalPanel {
 
   fit() {
     // Hidden (another tab on a phone): keep the size, or the shell would see a terminal of one column.
-    if (!this.xterm || this.host.clientWidth < 40 || this.host.clientHeight < 20) return;
+    if (!this.xterm || !this.isVisible) return;
     this.fitter.fit();
     this.link.size = { cols: this.xterm.cols, rows: this.xterm.rows };
   }
@@ -161,6 +181,7 @@ export class TerminalPanel {
   }
 
   focus() {
+    this.wantsFocus = true;
     this.xterm?.focus();
   }
 }

@@ -28,7 +28,8 @@ function isToday(at) {
 function inWords(at) {
   const seconds = (at.getTime() - Date.now()) / 1000;
   const size = Math.abs(seconds);
-  if (size < 45) return 'just now';
+  // What the server stamps a moment ahead of this clock is still now.
+  if (size < 45 || seconds > 0) return 'just now';
   if (size < 45 * 60) return relative.format(Math.round(seconds / 60), 'minute');
   if (size < 22 * 3600) return relative.format(Math.round(seconds / 3600), 'hour');
   if (size < 7 * 86_400) return relative.format(Math.round(seconds / 86_400), 'day');
