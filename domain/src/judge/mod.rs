@@ -1,1 +1,40 @@
-//! Being written.
+//! The judge: what an attempt is worth, and why.
+//!
+//! Judging has three parts. [`static_findings`] reads the files; [`Plan::for_lab`] says as data what has to be built,
+//! started and asked; whoever has an engine carries that out and answers with [`Observation`]s; [`evaluate`] turns both
+//! into a verdict. The judge looks at what a Dockerfile means, never at how it is spelled.
+//!
+//! # Architecture invariant
+//!
+//! The same files, lab and observations always give the same verdict: nothing in here looks at a clock, a network or
+//! an engine.
+
+mod check;
+pub mod checks;
+mod evaluate;
+mod fault;
+mod observation;
+mod plan;
+pub mod progress;
+mod subject;
+
+pub use check::{Check, CheckKind};
+pub use evaluate::{evaluate, static_findings};
+pub use observation::{
+    BuildObserved, ContainerState, HealthObserved, HttpObserved, HttpResponse, ImageObserved, Observation,
+    Observed, RunObserved,
+};
+pub use plan::{Action, Plan, PlanStep, StepId};
+pub use subject::Subject;
+
+/// Which rules judged: goes up whenever the same attempt could come out otherwise.
+pub const JUDGE_VERSION: u32 = 1;
+
+/// Where the judge looks for the Dockerfile.
+pub const DOCKERFILE: &str = "Dockerfile";
+
+/// Where the judge looks for the ignore file.
+pub const DOCKERIGNORE: &str = ".dockerignore";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! `.dockerignore` by meaning.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::glob::GoGlob;
+
+/// One line of a `.dockerignore` that is a pattern.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The line as it stands in the file.
+    pub text: String,
+    /// Its number, counted from 1.
+    pub line: u32,
+    /// It takes paths back in (`!`) instead of leaving them out.
+    pub includes: bool,
+    glob: Option<GoGlob>,
+    /// A bare `**` or the like matches everything, without a look at the path.
+    literal: Option<String>,
+}
+
+/// A `.dockerignore`: its rules in order.
+#[derive(Debug, Clone, Default)]
+pub struct DockerIgnore {
+    rules: Vec<Rule>,
+}
+
+impl DockerIgnore {
+    /// Reads a `.dockerignore`. Never fails: a malformed pattern matches nothing.
+    ///
+    /// ```
+    /// use containrlab_domain::context::DockerIgnore;
+    ///
+    /// let ignore = DockerIgnore::parse("# notes\n*.md\n!README.md\nvenv/\n");
+    /// assert!(ignore.excludes("notes.md"));
+    /// assert!(!ignore.excludes("README.md"));
+    /// assert!(!ignore.excludes("docs/notes.md"), "a pattern stands from the root");
+    /// assert!(ignore.excludes("venv/bin/python"));
+    /// ```
+    pub fn parse(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut rules = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            // A comment starts the line: Docker looks for `#` before it trims.
+            let pattern = line.trim();
+            if line.starts_with('#') || pattern.is_empty() {
+                continue;
+            }
+            let (includes, pattern) = match pattern.strip_prefix('!') {
+                Some(rest) => (true, rest.trim()),
+                None => (false, pattern),
+            };
+            let cleaned = clean(pattern);
+            // A lone `.` (or `/`) is no path of the context.
+            if cleaned.is_empty() {
+                continue;
+            }
+            let is_literal = !cleaned.contains(['*', '?', '[', '\\']);
+            rules.push(Rule {
+                text: line.trim().to_owned(),
+                line: number,
+                includes,
+                glob: if is_literal { None } else { GoGlob::with_double_star(&cleaned) },
+                literal: is_literal.then_some(cleaned),
+            });
+        }
+        Self { rules }
+    }
+
+    /// The rules in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule that decides about a path: the last one that matches it or a folder above it.
+    pub fn deciding_rule(&self, path: &str) -> Option<&Rule> {
+        self.rules.iter().rev().find(|rule| rule.matches(path))
+    }
+
+    /// Whether a path is left out.
+    pub fn excludes(&self, path: &str) -> bool {
+        self.deciding_rule(path).is_some_and(|rule| !rule.includes)
+    }
+}
+
+impl Rule {
+    fn matches(&self, path: &str) -> bool {
+        if let Some(literal) = &self.literal {
+            return path
+                .strip_prefix(literal.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        }
+        let Some(glob) = &self.glob else { return false };
+        let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+        glob.matches(path) || folders.into_iter().any(|folder| glob.matches(folder))
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ".dockerignore:{}: {}", self.line, self.text)
+    }
+}
+
+/// Takes `./`, `..`, double slashes and slashes at both ends away, as Docker does before it matches.
+fn clean(pattern: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in pattern.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// What a build of a folder sends.
+#[derive(Debug, Clone, Default)]
+pub struct BuildContext {
+    ignore: DockerIgnore,
+    dockerfile: String,
+}
+
+/// A path of the folder and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContextPath {
+    /// The path, relative to the folder.
+    pub path: String,
+    /// Sent with the build.
+    pub included: bool,
+    /// The line of `.dockerignore` that decided, if one speaks about it.
+    pub rule: Option<String>,
+}
+
+impl BuildContext {
+    /// A context with these rules, built from a Dockerfile at this path.
+    pub fn new(ignore: DockerIgnore, dockerfile: impl Into<String>) -> Self {
+        Self { ignore, dockerfile: dockerfile.into() }
+    }
+
+    /// Whether a path is part of what `COPY` and `ADD` can take. The Dockerfile and `.dockerignore` are sent to the
+    /// engine in any case, but can be copied only when no rule leaves them out.
+    pub fn includes(&self, path: &str) -> bool {
+        !self.ignore.excludes(path)
+    }
+
+    /// The paths that a build sends, in the order given: all that no rule leaves out, and always the Dockerfile and
+    /// `.dockerignore`.
+    pub fn included<'p>(&self, paths: impl IntoIterator<Item = &'p str>) -> Vec<&'p str> {
+        paths.into_iter().filter(|path| self.is_always_sent(path) || self.includes(path)).collect()
+    }
+
+    /// Every path with what becomes of it and why.
+    pub fn explain<'p>(&self, paths: impl IntoIterator<Item = &'p str>) -> Vec<ContextPath> {
+        paths
+            .into_iter()
+            .map(|path| ContextPath {
+                path: path.to_owned(),
+                included: self.is_always_sent(path) || self.includes(path),
+                rule: self.ignore.deciding_rule(path).map(Rule::to_string),
+            })
+            .collect()
+    }
+
+    /// The rule that leaves a path out.
+    pub fn left_out_by(&self, path: &str) -> Option<&Rule> {
+        self.ignore.deciding_rule(path).filter(|rule| !rule.includes)
+    }
+
+    /// The rules.
+    pub fn ignore(&self) -> &DockerIgnore {
+        &self.ignore
+    }
+
+    fn is_always_sent(&self, path: &str) -> bool {
+        path == self.dockerfile || path == ".dockerignore"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn excludes(rules: &str, path: &str) -> bool {
+        DockerIgnore::parse(rules).excludes(path)
+    }
+
+    #[test]
+    fn a_pattern_stands_from_the_root() {
+        assert!(excludes("*.md", "a.md"));
+        assert!(!excludes("*.md", "sub/a.md"));
+        assert!(excludes("**/*.md", "a.md"));
+        assert!(excludes("**/*.md", "deep/er/a.md"));
+        assert!(!excludes("__pycache__", "app/__pycache__/x.pyc"));
+        assert!(excludes("**/__pycache__", "app/__pycache__/x.pyc"));
+        assert!(excludes("*/temp*", "somedir/temporary.txt"));
+        assert!(excludes("*/*/temp*", "some/sub/temporary"));
+        assert!(!excludes("*/*/temp*", "some/temporary"));
+    }
+
+    #[test]
+    fn a_folder_takes_all_below_it() {
+        for rule in
+            ["venv", "venv/", "/venv", "/venv/", "./venv", "venv/**", "ven?", "v*", "[v]env", "**/venv"]
+        {
+            assert!(excludes(rule, "venv/bin/python"), "{rule}");
+        }
+        assert!(!excludes("venv", "venv2/bin"));
+        assert!(!excludes("venv", "app/venv/bin"));
+        assert!(excludes("a/**/z", "a/z"));
+        assert!(excludes("a/**/z", "a/b/c/z"));
+    }
+
+    #[test]
+    fn the_last_match_wins() {
+        assert!(!excludes("*.md\n!README.md", "README.md"));
+        assert!(excludes("!README.md\n*.md", "README.md"));
+        assert!(excludes("*.md\n!README*.md\nREADME-secret.md", "README-secret.md"));
+        assert!(!excludes("!venv", "venv/bin"));
+        assert!(excludes("venv\n!venv", "venv") != excludes("!venv\nvenv", "venv"));
+        assert!(!excludes("*\n!app\n!requirements.txt", "app/main.py"));
+        assert!(excludes("*\n!app\n!requirements.txt", "venv/x"));
+    }
+
+    #[test]
+    fn comments_blanks_and_line_ends_are_no_patterns() {
+        assert!(!excludes("# venv\n\n   \n", "venv"));
+        assert!(excludes("venv\r\n.git\r\n", "venv/x"));
+        assert!(excludes("\u{feff}venv", "venv"));
+        assert!(!excludes(".\n/\n", "venv"));
+        assert!(excludes("  venv  ", "venv"));
+        // Docker knows no comment behind a pattern: this one speaks about a file of that name.
+        assert!(!excludes("venv # comment", "venv"));
+    }
+
+    #[test]
+    fn braces_and_malformed_classes_have_no_meaning() {
+        assert!(!excludes("{a,b}", "a"));
+        assert!(excludes("{a,b}", "{a,b}"));
+        assert!(!excludes("[a", "a"));
+        assert!(excludes("[^b]x", "ax"));
+        assert!(!excludes("[^b]x", "bx"));
+        assert!(excludes("\\*", "*"));
+        assert!(!excludes("\\*", "a"));
+    }
+
+    #[test]
+    fn the_dockerfile_is_always_sent_but_can_be_kept_from_copies() {
+        let context = BuildContext::new(DockerIgnore::parse("*"), "Dockerfile");
+        assert_eq!(
+            context.included(["Dockerfile", ".dockerignore", "app.py"]),
+            ["Dockerfile", ".dockerignore"]
+        );
+        assert!(!context.includes("Dockerfile"));
+        let why = &context.explain(["app.py"])[0];
+        assert_eq!((why.included, why.rule.as_deref()), (false, Some(".dockerignore:1: *")));
+    }
+}

@@ -1,0 +1,160 @@
+//! A check: one rule of a lab.
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::checks::{
+    Build, BuildCache, ContextExcludes, CopiesFromStage, DependenciesFirst, DockerfileExists,
+    DockerignoreExists, Health, Http, ImageSize, LeanFinalStage, MultiStage, NoPipCache,
+};
+use crate::lab::{TableReader, field_names, nearest};
+
+/// One rule of a lab.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// Its name within the lab; the type's name unless the lab gives another.
+    pub id: String,
+    /// What it asks for, in words for the learner.
+    pub title: String,
+    /// The lab's own hint, in place of the type's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The lab's own reason, in place of the type's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The step of the text that explains it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_more: Option<String>,
+    /// The rule itself.
+    #[serde(flatten)]
+    pub kind: CheckKind,
+}
+
+/// The keys that every check may have beside those of its type.
+#[derive(Debug, Deserialize)]
+struct Common {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<String>,
+    title: Option<String>,
+    hint: Option<String>,
+    why: Option<String>,
+    read_more: Option<String>,
+}
+
+macro_rules! check_kinds {
+    ($($name:literal => $kind:ident,)*) => {
+        /// The types of checks, each documented where its struct is.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "type")]
+        #[expect(missing_docs, reason = "each struct documents its type")]
+        pub enum CheckKind {
+            $(#[serde(rename = $name)] $kind($kind),)*
+        }
+
+        impl CheckKind {
+            /// The names of all types, as `lab.toml` writes them.
+            pub const TYPES: &'static [&'static str] = &[$($name),*];
+
+            /// The type's name.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                }
+            }
+
+            /// The codes that it can give.
+            pub fn codes(&self) -> Vec<&str> {
+                match self {
+                    $(Self::$kind(check) => check.codes(),)*
+                }
+            }
+
+            fn title(&self) -> String {
+                match self {
+                    $(Self::$kind(check) => check.title(),)*
+                }
+            }
+
+            fn fields(name: &str) -> Option<&'static [&'static str]> {
+                match name {
+                    $($name => Some(field_names::<$kind>()),)*
+                    _ => None,
+                }
+            }
+
+            fn read<'t>(reader: &mut TableReader<'t>, name: &str, table: Spanned<DeTable<'t>>) -> Option<Self> {
+                match name {
+                    $($name => reader.read::<$kind>(table, concat!("the check ", $name)).map(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+check_kinds! {
+    "dockerfile_exists" => DockerfileExists,
+    "dockerignore_exists" => DockerignoreExists,
+    "context_excludes" => ContextExcludes,
+    "dependencies_first" => DependenciesFirst,
+    "no_pip_cache" => NoPipCache,
+    "multi_stage" => MultiStage,
+    "copies_from_stage" => CopiesFromStage,
+    "lean_final_stage" => LeanFinalStage,
+    "build" => Build,
+    "build_cache" => BuildCache,
+    "image_size" => ImageSize,
+    "http" => Http,
+    "health" => Health,
+}
+
+impl Check {
+    /// The codes that it can give.
+    pub fn codes(&self) -> Vec<&str> {
+        self.kind.codes()
+    }
+
+    pub(crate) fn read<'t>(reader: &mut TableReader<'t>, table: Spanned<DeTable<'t>>) -> Option<Self> {
+        let span = table.span();
+        let mut table = table.into_inner();
+        let name = match table.get("type").map(|value| value.get_ref().as_str()) {
+            Some(Some(name)) => name.to_owned(),
+            _ => {
+                let suggestion = format!("type = one of {}", CheckKind::TYPES.join(", "));
+                reader.problem(span, "the check has no type", Some(suggestion));
+                return None;
+            }
+        };
+        let Some(fields) = CheckKind::fields(&name) else {
+            let at = table.get("type").map_or(span, Spanned::span);
+            let meant = nearest(&name, CheckKind::TYPES.iter().copied());
+            let suggestion = match meant {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("the types are {}", CheckKind::TYPES.join(", ")),
+            };
+            reader.problem(at, format!("there is no check of the type {name}"), Some(suggestion));
+            return None;
+        };
+        let common = field_names::<Common>();
+        let known = [common, fields].concat();
+        reader.keep_known(&mut table, &known, &format!("the check {name}"));
+        let mut own = DeTable::new();
+        for field in fields {
+            if let Some((key, value)) = table.remove_entry(*field) {
+                own.insert(key, value);
+            }
+        }
+        let common: Common = reader.read(Spanned::new(span.clone(), table), "a check")?;
+        let kind = CheckKind::read(reader, &name, Spanned::new(span, own))?;
+        Some(Self {
+            id: common.id.unwrap_or(common.kind),
+            title: common.title.unwrap_or_else(|| kind.title()),
+            hint: common.hint,
+            why: common.why,
+            read_more: common.read_more,
+            kind,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! The cache, tried out.
+
+use serde::{Deserialize, Serialize};
+
+use super::dependencies::install_steps;
+use super::{Answer, Ecosystem, finding};
+use crate::judge::evaluate::Facts;
+use crate::judge::observation::Observed;
+use crate::judge::plan::rebuild_step;
+use crate::judge::progress::BuildStep;
+
+/// After a change of a source file, a second build takes the installed dependencies from the cache.
+///
+/// The judge builds, changes the files by a newline, builds again, and reads from BuildKit's own progress which steps
+/// were cached.
+///
+/// ```toml
+/// [[checks]]
+/// type = "build_cache"
+/// ecosystem = "pip"
+/// touch = ["app.py"]   # files of the workspace
+/// ```
+///
+/// Codes: `cache_not_used`. Skipped when the first build fails, or when no step installs dependencies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildCache {
+    /// Whose install steps must stay cached.
+    pub ecosystem: Ecosystem,
+    /// Files to change between the builds.
+    pub touch: Vec<String>,
+}
+
+impl BuildCache {
+    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+        vec!["cache_not_used"]
+    }
+
+    pub(in crate::judge) fn title(&self) -> String {
+        "A second build after an edit takes the dependencies from the cache".to_owned()
+    }
+
+    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let step = rebuild_step(&self.touch);
+        let Some(Observed::Build(build)) = facts.observed(&step) else { return Answer::Skipped };
+        let Some(graph) = &facts.subject.graph else { return Answer::Skipped };
+        if build.exit_code != Some(0) {
+            let mut found = super::build::failed_build(facts, build);
+            found.code = "cache_not_used".to_owned();
+            found.message = format!(
+                "After a change of {}, a second build failed. {}",
+                self.touch.join(", "),
+                found.message
+            );
+            return found.into();
+        }
+        let installs = install_steps(graph, self.ecosystem);
+        if installs.is_empty() {
+            return Answer::Skipped;
+        }
+        let mut findings = Vec::new();
+        for install in installs {
+            let instruction = graph.stages[install.stage].steps[install.step].instruction;
+            let ran: Option<&BuildStep> = build
+                .report
+                .steps
+                .iter()
+                .find(|step| !step.cached && step.locate(graph) == Some(instruction.span));
+            let Some(ran) = ran else { continue };
+            let taken =
+                ran.seconds.map(|seconds| format!(", and it took {seconds:.1} seconds")).unwrap_or_default();
+            let mut found = finding(
+                "cache_not_used",
+                format!(
+                    "After a change of {} the dependencies were installed again{taken}.",
+                    self.touch.join(", ")
+                ),
+                "Which COPY before this step brings the changed file in? The first step that is not cached ends the \
+                 cache for all after it.",
+                "On each edit you wait for downloads that could have been skipped, and so does everybody who builds this.",
+            );
+            found.place = Some(facts.subject.place(instruction.span));
+            found.log = Some(outline(&build.report.steps));
+            findings.push(found);
+        }
+        findings.into()
+    }
+}
+
+/// The second build's steps, each with whether it was cached.
+fn outline(steps: &[BuildStep]) -> String {
+    steps
+        .iter()
+        .filter(|step| step.number.is_some())
+        .map(|step| format!("{} {}", if step.cached { "cached" } else { "ran   " }, step.text))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,218 @@
+//! From files and observations to a verdict.
+
+use std::collections::BTreeMap;
+
+use super::check::{Check, CheckKind};
+use super::checks::Answer;
+use super::fault::platform_fault;
+use super::observation::{Observation, Observed};
+use super::plan::{Action, Plan, StepId};
+use super::subject::Subject;
+use crate::lab::{Lab, LabFiles};
+use crate::verdict::{CheckResult, CheckStatus, Finding, Verdict, VerdictStatus};
+
+/// What the checks know.
+pub(super) struct Facts<'a> {
+    pub(super) lab: &'a Lab,
+    pub(super) subject: &'a Subject<'a>,
+    observations: BTreeMap<&'a StepId, &'a Observation>,
+    /// The check under judgement.
+    current: &'a str,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn observed(&self, step: &StepId) -> Option<&'a Observed> {
+        self.observations.get(step).map(|observation| &observation.observed)
+    }
+
+    /// Whether no check before this one needs a running container: the first of them tells when there is none.
+    pub(super) fn is_first_with_container(&self) -> bool {
+        let needs = |check: &&Check| matches!(check.kind, CheckKind::Http(_) | CheckKind::Health(_));
+        self.lab.checks.iter().find(needs).is_none_or(|check| check.id == self.current)
+    }
+}
+
+/// What the files alone say: the findings of all checks that need no engine. Takes well under a millisecond.
+pub fn static_findings(lab: &Lab, files: &LabFiles) -> Vec<Finding> {
+    let dockerfile = Subject::dockerfile(files);
+    let subject = Subject::new(files, dockerfile.as_ref());
+    let facts = Facts { lab, subject: &subject, observations: BTreeMap::new(), current: "" };
+    judge(&facts).0
+}
+
+/// The verdict about these files, once the plan's steps are done.
+///
+/// A fault of the platform, a planned step without an observation, or a package host out of reach make it
+/// inconclusive: such an attempt is judged again, and never counts against the learner.
+pub fn evaluate(lab: &Lab, files: &LabFiles, plan: &Plan, observations: &[Observation]) -> Verdict {
+    if let Some(fault) = fault(lab, plan, observations) {
+        return Verdict::inconclusive(
+            "runner_unavailable",
+            &format!("The judge could not do its work: {fault}."),
+            "This is not your doing and does not count. Submit again in a moment.",
+        );
+    }
+    let dockerfile = Subject::dockerfile(files);
+    let subject = Subject::new(files, dockerfile.as_ref());
+    let facts = Facts {
+        lab,
+        subject: &subject,
+        observations: observations.iter().map(|o| (&o.step, o)).collect(),
+        current: "",
+    };
+    let (mut failures, checks) = judge(&facts);
+    // Every check must have been met: one that was skipped has not been.
+    let passed = checks.iter().all(|check| check.status == CheckStatus::Passed);
+    // A check that could not be looked at although nothing else failed still owes the learner a reason.
+    if !passed && failures.is_empty() {
+        let skipped =
+            lab.checks.iter().zip(&checks).find(|(_, result)| result.status == CheckStatus::Skipped);
+        failures.extend(skipped.map(|(check, _)| {
+            let code = check.codes().first().copied().unwrap_or("not_judged").to_owned();
+            let message = format!("There was nothing to look at for: {}.", check.title);
+            dressed(Finding::new(code, message), check)
+        }));
+    }
+    Verdict {
+        passed,
+        status: if passed { VerdictStatus::Passed } else { VerdictStatus::Failed },
+        failures,
+        checks,
+        metrics: metrics(plan, observations),
+        notes: notes(&subject),
+    }
+}
+
+fn fault(lab: &Lab, plan: &Plan, observations: &[Observation]) -> Option<String> {
+    for step in &plan.steps {
+        let Some(seen) = observations.iter().find(|o| o.step == step.id) else {
+            return Some(format!("the step {} has no result", step.id));
+        };
+        match &seen.observed {
+            Observed::Fault { message } => return Some(message.clone()),
+            Observed::Build(build) if build.exit_code != Some(0) && !build.timed_out => {
+                if let Some(fault) = platform_fault(lab, &build.report) {
+                    return Some(fault);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn judge(facts: &Facts<'_>) -> (Vec<Finding>, Vec<CheckResult>) {
+    let mut failures = Vec::new();
+    let mut results = Vec::new();
+    for check in &facts.lab.checks {
+        let facts = Facts {
+            lab: facts.lab,
+            subject: facts.subject,
+            observations: facts.observations.clone(),
+            current: &check.id,
+        };
+        let mut answer = answer(check, &facts);
+        // A lab that does not ask for a Dockerfile by a check of its own still has to say when there is none.
+        if answer == Answer::Skipped && is_build(check) && !asks_for_dockerfile(facts.lab) {
+            answer = facts.subject.dockerfile_fault().map_or(Answer::Skipped, Answer::from);
+        }
+        let status = match &answer {
+            Answer::Met => CheckStatus::Passed,
+            Answer::Unmet(_) => CheckStatus::Failed,
+            Answer::Skipped => CheckStatus::Skipped,
+        };
+        if let Answer::Unmet(findings) = answer {
+            failures.extend(findings.into_iter().map(|finding| dressed(finding, check)));
+        }
+        results.push(CheckResult { check: check.id.clone(), title: check.title.clone(), status });
+    }
+    (failures, results)
+}
+
+fn answer(check: &Check, facts: &Facts<'_>) -> Answer {
+    let subject = facts.subject;
+    match &check.kind {
+        CheckKind::DockerfileExists(check) => check.judge(subject),
+        CheckKind::DockerignoreExists(check) => check.judge(subject),
+        CheckKind::ContextExcludes(check) => check.judge(subject),
+        CheckKind::DependenciesFirst(check) => check.judge(subject),
+        CheckKind::NoPipCache(check) => check.judge(subject),
+        CheckKind::MultiStage(check) => check.judge(subject),
+        CheckKind::CopiesFromStage(check) => check.judge(subject),
+        CheckKind::LeanFinalStage(check) => check.judge(subject),
+        CheckKind::Build(check) => check.judge(facts),
+        CheckKind::BuildCache(check) => check.judge(facts),
+        CheckKind::ImageSize(check) => check.judge(facts),
+        CheckKind::Http(check) => check.judge(facts),
+        CheckKind::Health(check) => check.judge(facts),
+    }
+}
+
+fn is_build(check: &Check) -> bool {
+    matches!(check.kind, CheckKind::Build(_))
+}
+
+fn asks_for_dockerfile(lab: &Lab) -> bool {
+    lab.checks.iter().any(|check| matches!(check.kind, CheckKind::DockerfileExists(_)))
+}
+
+/// Adds what the lab says about this check in its own words.
+fn dressed(finding: Finding, check: &Check) -> Finding {
+    Finding {
+        hint: check.hint.clone().unwrap_or(finding.hint),
+        why: check.why.clone().or(finding.why),
+        check: Some(check.id.clone()),
+        read_more: check.read_more.clone(),
+        ..finding
+    }
+}
+
+fn metrics(plan: &Plan, observations: &[Observation]) -> BTreeMap<String, f64> {
+    let mut metrics = BTreeMap::new();
+    let mut put = |name: &str, value: f64| {
+        metrics.insert(name.to_owned(), value);
+    };
+    for step in &plan.steps {
+        let Some(seen) = observations.iter().find(|o| o.step == step.id) else { continue };
+        match (&step.action, &seen.observed) {
+            (Action::Build { .. }, Observed::Build(build)) => {
+                put("build_seconds", seen.seconds);
+                put("build_steps", build.report.steps.iter().filter(|s| s.number.is_some()).count() as f64);
+                put("build_cached_steps", build.report.cached_steps() as f64);
+                if let Some(bytes) = build.report.context_bytes {
+                    put("context_bytes", bytes as f64);
+                }
+            }
+            (Action::Rebuild { .. }, Observed::Build(build)) => {
+                put("rebuild_seconds", seen.seconds);
+                put("rebuild_cached_steps", build.report.cached_steps() as f64);
+            }
+            (_, Observed::Image(image)) => {
+                put("image_bytes", image.size_bytes as f64);
+                put("image_layers", f64::from(image.layers));
+            }
+            (_, Observed::Http(http)) if http.response.is_some() => put("start_seconds", http.after_seconds),
+            (_, Observed::Health(health)) if health.status == "healthy" => {
+                put("healthy_seconds", health.after_seconds)
+            }
+            _ => {}
+        }
+    }
+    metrics
+}
+
+/// What is doubtful about the Dockerfile but breaks no rule of the lab.
+fn notes(subject: &Subject<'_>) -> Vec<String> {
+    let Some(graph) = &subject.graph else { return Vec::new() };
+    graph
+        .file
+        .diagnostics
+        .iter()
+        .chain(&graph.diagnostics)
+        .filter(|d| d.severity == crate::dockerfile::Severity::Warning)
+        .map(|d| match &d.suggestion {
+            Some(suggestion) => format!("Dockerfile line {}: {} Better: {suggestion}.", d.line, d.message),
+            None => format!("Dockerfile line {}: {}", d.line, d.message),
+        })
+        .collect()
+}
