@@ -1,0 +1,2 @@
+# A login shell reads this file; what is in it stands where every shell reads it.
+. ~/.bashrc

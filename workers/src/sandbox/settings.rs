@@ -1,0 +1,90 @@
+//! What sandboxes depend on. The cli reads it once from the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use containrlab_domain::ids::RunnerId;
+
+use super::limits::Limits;
+use crate::images::ImageSettings;
+
+/// Settings of a [`super::Sandboxes`].
+#[derive(Debug, Clone)]
+pub struct SandboxSettings {
+    /// The host's engine (DOCKER_HOST); none: where Docker's own client looks.
+    pub docker_host: Option<String>,
+    /// Keeps this system's containers, networks and volumes apart from those of another on the same engine, such as a test's:
+    /// 1 to 40 lower-case letters, digits and hyphens (REDIS_NAMESPACE).
+    pub installation: String,
+    /// The runner that the sandboxes belong to. Has to stay the same over restarts, or nothing is adopted.
+    pub runner: RunnerId,
+    /// Where volumes lie (STATE_DIR). Not on an overlay file system.
+    pub state_dir: PathBuf,
+    /// Size of the sparse file that all volumes lie in; it takes room only as it fills (SANDBOX_STORE_BYTES).
+    pub store_bytes: u64,
+    /// How volumes are kept (SANDBOX_STORE).
+    pub store: StoreKind,
+    /// How the images are made.
+    pub images: ImageSettings,
+    /// An image to run instead of our own (SANDBOX_IMAGE); it has to hold an agent of the same version.
+    pub sandbox_image: Option<String>,
+    /// The OCI runtime (SANDBOX_RUNTIME); none: the engine's own default.
+    pub runtime: Option<String>,
+    /// What bounds each sandbox.
+    pub limits: Limits,
+    /// Address ranges, as `10.1.2.0/24`, that sandboxes reach although they are private: a package proxy of the company, say
+    /// (EGRESS_ALLOW).
+    pub egress_allow: Vec<String>,
+    /// How long a new sandbox's engine may take to answer.
+    pub ready_timeout: Duration,
+}
+
+/// How volumes are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// btrfs where it can be had, else plain folders.
+    #[default]
+    Auto,
+    /// btrfs in a loop file; nothing starts without.
+    Btrfs,
+    /// Plain folders: each sandbox starts with a full copy, and there is no quota.
+    Folders,
+}
+
+impl std::str::FromStr for StoreKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "btrfs" => Ok(Self::Btrfs),
+            "folders" => Ok(Self::Folders),
+            _ => Err(format!("volumes are kept as `auto`, `btrfs` or `folders`, not as `{text}`")),
+        }
+    }
+}
+
+impl SandboxSettings {
+    /// Settings with everything at its default but what has none.
+    pub fn new(
+        installation: impl Into<String>,
+        runner: RunnerId,
+        state_dir: PathBuf,
+        images: ImageSettings,
+    ) -> Self {
+        Self {
+            docker_host: None,
+            installation: installation.into(),
+            runner,
+            state_dir,
+            store_bytes: 64 << 30,
+            store: StoreKind::Auto,
+            images,
+            sandbox_image: None,
+            runtime: None,
+            limits: Limits::default(),
+            egress_allow: Vec::new(),
+            ready_timeout: Duration::from_secs(60),
+        }
+    }
+}
