@@ -95,6 +95,8 @@ create table jobs (
     -- Not pushed before; a runner without room puts a job off.
     available_at timestamptz not null,
     queued_at    timestamptz,
+    -- The message in Redis that stands for it: how the reconciler finds out whether Redis still has it.
+    push_id      text,
     started_at   timestamptz,
     starts       integer not null default 0,
     lease        uuid,

@@ -1,0 +1,99 @@
+//! The event store: streams of events in PostgreSQL, with the rows that follow from them in the same transaction.
+
+mod append;
+mod event_store;
+mod execute;
+mod load;
+
+use std::future::Future;
+
+use containrlab_domain::ids::{JobId, SessionId};
+use containrlab_domain::job::JobKind;
+use cqrs_es::{Aggregate, EventEnvelope};
+use deadpool_postgres::{Pool, Transaction};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use event_store::StreamContext;
+pub use execute::Committed;
+
+use crate::StoreError;
+use crate::live::Live;
+
+/// An aggregate whose events are kept here, and what else is written when they are.
+pub trait Recorded:
+    Aggregate<Command: Clone + Send + Sync, Event: 'static, Error: Send + Sync, Services = ()> + Clone + 'static
+{
+    /// The session on whose timeline the event stands. `None`: the session of the stream's first event, if that has
+    /// one.
+    fn session_of(id: Uuid, event: &Self::Event) -> Option<SessionId>;
+
+    /// The job that the command wants to start, if it is a worker's word that it begins: refused while another
+    /// worker's lease runs.
+    fn start_of(command: &Self::Command) -> Option<StartOf> {
+        let _ = command;
+        None
+    }
+
+    /// Writes what follows from the event: jobs owed, and rows that the same person's next page shows. Part of the
+    /// event's own transaction; an error undoes the event too.
+    fn project(
+        transaction: &Transaction<'_>,
+        id: Uuid,
+        event: &EventEnvelope<Self>,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Which job a command wants to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartOf {
+    /// The one with this id.
+    Job(JobId),
+    /// The only one of this kind that the aggregate has.
+    Only(JobKind),
+}
+
+/// What there is already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DuplicateOf {
+    /// The learner has an active session in this lab.
+    ActiveSession,
+    /// Somebody with this provider's subject is registered.
+    Learner,
+    /// The id is taken.
+    Id,
+}
+
+/// Why a command had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError<E: std::error::Error> {
+    /// The aggregate says no, in a sentence for the person.
+    #[error("{0}")]
+    Refused(E),
+    /// Others kept changing the same thing; trying again may succeed.
+    #[error("others keep changing this at the same moment; try again")]
+    Conflict,
+    /// There is one already.
+    #[error("there is one already ({0:?})")]
+    Duplicate(DuplicateOf),
+    /// Another worker holds the job and its lease runs; whoever asked must do nothing and drop the message.
+    #[error("another worker holds this job")]
+    StillHeld,
+    /// The store has trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Streams of events in PostgreSQL.
+#[derive(Clone)]
+pub struct Ledger {
+    pool: Pool,
+    live: Live,
+}
+
+impl Ledger {
+    pub(crate) fn new(pool: Pool, live: Live) -> Self {
+        Self { pool, live }
+    }
+}

@@ -1,0 +1,329 @@
+//! The reconciler: finds what got lost between the ledger, Redis and the workers, and what has run out of time.
+//!
+//! Every round asks PostgreSQL, whose clock decides. One process at a time does a round; any number may try.
+
+use std::time::{Duration, Instant};
+
+use containrlab_domain::actor::{Actor, Provenance};
+use containrlab_domain::ids::{JobId, RequestId, SessionId};
+use containrlab_domain::session::{EndReason, Session, SessionCommand};
+use deadpool_postgres::Object;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Queue;
+use crate::ledger::CommandError;
+use crate::rows::{column, seconds, word};
+use crate::{RUNNER_SILENCE, Store, StoreError};
+
+/// How patient the reconciler is.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Time from one round to the next.
+    pub between_rounds: Duration,
+    /// How long a pushed job may wait for a worker before Redis is asked whether it still has it.
+    pub queued: Duration,
+    /// How long a runner may be silent before it is taken for dead.
+    pub runner_silence: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            between_rounds: Duration::from_secs(1),
+            queued: Duration::from_secs(10),
+            runner_silence: RUNNER_SILENCE,
+        }
+    }
+}
+
+/// What one round found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Jobs that Redis had lost, owed again.
+    pub lost: usize,
+    /// Jobs whose worker fell silent, owed again.
+    pub lapsed: usize,
+    /// Sessions whose time was up, asked to end.
+    pub expired: usize,
+    /// Sessions whose runner is gone, ended.
+    pub abandoned: usize,
+    /// Sign-ins whose time was up, deleted.
+    pub logins: u64,
+}
+
+/// Rounds between two clearings of finished messages from Redis, and their age in seconds from which they go.
+const CLEAR_EVERY: u64 = 60;
+
+/// Sessions that one round ends at most.
+const PORTION: i64 = 100;
+
+impl Store {
+    /// Reconciles until told to stop.
+    pub fn spawn_reconciler(&self, shutdown: CancellationToken) -> JoinHandle<()> {
+        self.spawn_reconciler_at(Pace::default(), shutdown)
+    }
+
+    /// As [`Store::spawn_reconciler`], at another pace.
+    pub fn spawn_reconciler_at(&self, pace: Pace, shutdown: CancellationToken) -> JoinHandle<()> {
+        let store = self.clone();
+        tokio::spawn(async move {
+            shutdown.run_until_cancelled(store.reconcile_for_ever(pace)).await;
+        })
+    }
+
+    async fn reconcile_for_ever(&self, pace: Pace) {
+        let begun = Instant::now();
+        let mut well = true;
+        for round in 1_u64.. {
+            tokio::time::sleep(pace.between_rounds).await;
+            // After the whole system was down, every runner looks silent: let them speak first.
+            let runners_had_time = begun.elapsed() > pace.runner_silence;
+            let done = match self.reconcile(pace, runners_had_time).await {
+                Ok(_) if round % CLEAR_EVERY == 0 => self.clear_finished_messages().await,
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => well = true,
+                Err(error) => {
+                    if std::mem::replace(&mut well, false) {
+                        tracing::warn!(%error, "the reconciler has trouble; it keeps trying");
+                    }
+                }
+            }
+        }
+    }
+
+    /// One round. Gives what it found, or `None` when another process is at it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was not done is found again in the next round.
+    pub async fn reconcile(&self, pace: Pace, judge_runners: bool) -> Result<Option<Reconciled>, StoreError> {
+        let Some(turn) = Turn::take(self).await? else { return Ok(None) };
+        let found = self.round(pace, judge_runners).await;
+        turn.give_back().await;
+        let found = found?;
+        if found != Reconciled::default() {
+            tracing::info!(?found, "reconciled");
+        }
+        Ok(Some(found))
+    }
+
+    async fn round(&self, pace: Pace, judge_runners: bool) -> Result<Reconciled, StoreError> {
+        let lapsed = self.owe_lapsed().await?;
+        let expired = self.end_expired().await?;
+        let abandoned = if judge_runners { self.abandon_orphans(pace.runner_silence).await? } else { 0 };
+        let logins = self.delete_expired_logins().await?;
+        // Last, because it needs Redis: everything else goes on without.
+        let lost = self.owe_lost(pace.queued).await?;
+        Ok(Reconciled { lost, lapsed, expired, abandoned, logins })
+    }
+
+    /// Jobs whose worker has given no sign of life: owed again. The aggregate counts the starts and gives up.
+    async fn owe_lapsed(&self) -> Result<usize, StoreError> {
+        let client = self.database().await?;
+        let statement = client
+            .prepare_cached(
+                "update jobs set state = 'owed', available_at = clock_timestamp(), queued_at = null \
+                 where state = 'held' and lease_until < clock_timestamp() returning job_id, kind, starts",
+            )
+            .await?;
+        let rows = client.query(&statement, &[]).await?;
+        for row in &rows {
+            let (job, kind, starts) =
+                (column::<Uuid>(row, "job_id")?, column::<&str>(row, "kind")?, column::<i32>(row, "starts")?);
+            tracing::warn!(%job, kind, starts, "the lease ran out without an outcome; the job is owed again");
+        }
+        if !rows.is_empty() {
+            self.live().ring_outbox();
+        }
+        Ok(rows.len())
+    }
+
+    async fn end_expired(&self) -> Result<usize, StoreError> {
+        let sessions = self
+            .session_ids(
+                "select session_id from sessions where phase = 'ready' and expires_at <= clock_timestamp() \
+                 order by expires_at limit $1",
+                &[&PORTION],
+            )
+            .await?;
+        for session in &sessions {
+            let job = JobId(Uuid::now_v7());
+            self.tell(*session, SessionCommand::RequestEnd { reason: EndReason::Expired, job }).await?;
+        }
+        Ok(sessions.len())
+    }
+
+    /// Sessions whose sandbox lies on a runner that is gone. Those that only wait for a sandbox are not among them:
+    /// their job's lease runs out and another runner takes it.
+    async fn abandon_orphans(&self, silence: Duration) -> Result<usize, StoreError> {
+        let sessions = self
+            .session_ids(
+                "select session_id from sessions left join runners using (runner_id) \
+                 where phase in ('ready', 'ending') \
+                   and coalesce(heartbeat_at, ready_at, requested_at) \
+                       < clock_timestamp() - make_interval(secs => $2) \
+                 order by requested_at limit $1",
+                &[&PORTION, &seconds(silence)],
+            )
+            .await?;
+        for session in &sessions {
+            self.tell(*session, SessionCommand::Abandon { reason: EndReason::RunnerLost }).await?;
+        }
+        Ok(sessions.len())
+    }
+
+    async fn delete_expired_logins(&self) -> Result<u64, StoreError> {
+        let client = self.database().await?;
+        let statement =
+            client.prepare_cached("delete from logins where expires_at <= clock_timestamp()").await?;
+        Ok(client.execute(&statement, &[]).await?)
+    }
+
+    /// Jobs that were pushed, that nobody has started, and that Redis no longer knows: owed again.
+    async fn owe_lost(&self, patience: Duration) -> Result<usize, StoreError> {
+        let client = self.database().await?;
+        let statement = client
+            .prepare_cached(
+                "select job_id, queue, push_id, clock_timestamp() - queued_at > 6 * make_interval(secs => $1) as long, \
+                   clock_timestamp() - queued_at > 60 * make_interval(secs => $1) as very_long \
+                 from jobs where state = 'queued' and queued_at < clock_timestamp() - make_interval(secs => $1)",
+            )
+            .await?;
+        let rows = client.query(&statement, &[&seconds(patience)]).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut pipe = redis::pipe();
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let queue: Queue = word(row, "queue")?;
+            let push_id: String = column::<Option<String>>(row, "push_id")?.unwrap_or_default();
+            let message = format!("{}:{push_id}", self.queue_config(&queue).job_meta_hash());
+            pipe.hget(message, "status");
+            let patience = match (column(row, "very_long")?, column(row, "long")?) {
+                (true, _) => Waited::VeryLong,
+                (_, true) => Waited::Long,
+                _ => Waited::ALittle,
+            };
+            jobs.push((column::<Uuid>(row, "job_id")?, push_id, patience));
+        }
+        let states: Vec<Option<String>> = pipe.query_async(&mut self.redis()).await?;
+        let (lost, pushes): (Vec<Uuid>, Vec<String>) = jobs
+            .into_iter()
+            .zip(states)
+            .filter(|((_, _, waited), state)| waited.is_lost(state.as_deref()))
+            .map(|((job, push_id, _), _)| (job, push_id))
+            .unzip();
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let statement = client
+            .prepare_cached(
+                "update jobs set state = 'owed', available_at = clock_timestamp(), queued_at = null \
+                 from unnest($1::uuid[], $2::text[]) as lost (job_id, push_id) \
+                 where jobs.job_id = lost.job_id and state = 'queued' and jobs.push_id = lost.push_id",
+            )
+            .await?;
+        let owed = client.execute(&statement, &[&lost, &pushes]).await? as usize;
+        tracing::warn!(owed, "Redis lost jobs; they are owed again");
+        self.live().ring_outbox();
+        Ok(owed)
+    }
+
+    /// Messages that were worked off stay in Redis until somebody clears them.
+    async fn clear_finished_messages(&self) -> Result<(), StoreError> {
+        let runners = self.runners().await?;
+        let queues = runners.iter().map(|runner| Queue::Runner(runner.runner_id));
+        for queue in [Queue::Provision, Queue::Judge].into_iter().chain(queues) {
+            self.clear_queue(&queue).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, session: SessionId, command: SessionCommand) -> Result<(), StoreError> {
+        let by = Provenance { actor: Actor::System("reconciler"), request: RequestId(Uuid::now_v7()) };
+        match self.execute::<Session>(session.0, command, &by).await {
+            Ok(_) => Ok(()),
+            Err(CommandError::Store(error)) => Err(error),
+            // Somebody else was quicker; the next round looks again.
+            Err(error) => {
+                tracing::debug!(%session, %error, "the session did not take the reconciler's word");
+                Ok(())
+            }
+        }
+    }
+
+    async fn session_ids(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let client = self.database().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, parameters).await?;
+        rows.iter().map(|row| Ok(SessionId(column(row, "session_id")?))).collect()
+    }
+}
+
+/// How long a pushed job has waited, in multiples of the patience with it.
+enum Waited {
+    ALittle,
+    Long,
+    VeryLong,
+}
+
+impl Waited {
+    /// Whether the message is lost, by what Redis says of it. A second message in its place does no harm, so doubt
+    /// is decided for it, but not so often that messages pile up.
+    fn is_lost(&self, state: Option<&str>) -> bool {
+        match state {
+            // In the line. Only a fault of the queue's own keeps it there for so long.
+            Some("Pending") => matches!(self, Self::VeryLong),
+            // A worker took it and is about to say so, or died just then.
+            Some("Running") => matches!(self, Self::Long | Self::VeryLong),
+            // Redis was emptied, or a worker let go of it without a word.
+            _ => true,
+        }
+    }
+}
+
+/// The right to do a round: a lock that PostgreSQL gives to one connection at a time.
+struct Turn {
+    client: Option<Object>,
+    key: String,
+}
+
+impl Turn {
+    async fn take(store: &Store) -> Result<Option<Self>, StoreError> {
+        let client = store.database().await?;
+        let key = format!("containrlab reconciler {}", store.settings().namespace);
+        let statement =
+            client.prepare_cached("select pg_try_advisory_lock(hashtextextended($1, 0)) as mine").await?;
+        let row = client.query_one(&statement, &[&key]).await?;
+        Ok(column::<bool>(&row, "mine")?.then_some(Self { client: Some(client), key }))
+    }
+
+    async fn give_back(mut self) {
+        if let Some(client) = &self.client {
+            let unlocked =
+                client.execute("select pg_advisory_unlock(hashtextextended($1, 0))", &[&self.key]).await;
+            if unlocked.is_ok() {
+                self.client = None;
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A round that was broken off: the lock goes with its connection, which must not return to the pool.
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}

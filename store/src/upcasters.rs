@@ -1,0 +1,37 @@
+//! Old events, read for ever: an event whose shape changed gets a new version in the domain and an upcaster here that
+//! lifts the old shape to the new one. A sample of every version ever written lies in `samples/events/`, and a test
+//! loads each.
+
+use std::sync::LazyLock;
+
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use cqrs_es::{Aggregate, EventEnvelope};
+
+use crate::StoreError;
+
+/// All upcasters, oldest first. Each sees what the ones before it made.
+static UPCASTERS: LazyLock<Vec<Box<dyn EventUpcaster>>> = LazyLock::new(Vec::new);
+
+/// Lifts a stored event to the newest version and reads it.
+pub(crate) fn lift<A: Aggregate>(stored: SerializedEvent) -> Result<EventEnvelope<A>, StoreError> {
+    lift_with(&UPCASTERS, stored)
+}
+
+fn lift_with<A: Aggregate>(
+    upcasters: &[Box<dyn EventUpcaster>],
+    stored: SerializedEvent,
+) -> Result<EventEnvelope<A>, StoreError> {
+    let lifted = upcasters.iter().fold(stored, |event, upcaster| {
+        if upcaster.can_upcast(&event.event_type, &event.event_version) {
+            upcaster.upcast(event)
+        } else {
+            event
+        }
+    });
+    let name = || format!("event {} of {} {}", lifted.sequence, lifted.aggregate_type, lifted.aggregate_id);
+    let payload =
+        serde_json::from_value(lifted.payload.clone()).map_err(|error| StoreError::damaged(name(), error))?;
+    let metadata = serde_json::from_value(lifted.metadata.clone())
+        .map_err(|error| StoreError::damaged(name(), error))?;
+    Ok(EventEnvelope { aggregate_id: lifted.aggregate_id, sequence: lifted.sequence, payload, metadata })
+}
