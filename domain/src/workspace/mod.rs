@@ -2,6 +2,7 @@
 //! hash.
 
 mod error;
+mod observed;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
 pub use error::WorkspaceError;
+pub use observed::Observed;
 pub use path::{InvalidPath, WorkspacePath};
 pub use tree::{FileEntry, Tree, TreeDiff};
 
@@ -83,6 +85,11 @@ pub enum WorkspaceCommand {
         from: WorkspacePath,
         /// Its new path; nothing may be there.
         to: WorkspacePath,
+    },
+    /// Changes that were seen in the sandbox, in one go; what cannot be kept is noted instead of refused.
+    Observe {
+        /// The changes, in the order that they are to be recorded.
+        changes: Vec<Observed>,
     },
     /// A file was changed in the terminal that cannot be kept; the learner is to know.
     NoteNotKept {
@@ -213,6 +220,7 @@ impl Workspace {
                 Ok(vec![WorkspaceEvent::Deleted { path }])
             }
             WorkspaceCommand::Rename { from, to } => self.rename(from, to),
+            WorkspaceCommand::Observe { changes } => self.observe(changes),
             WorkspaceCommand::NoteNotKept { path, reason } => {
                 if self.not_kept.get(&path) == Some(&reason) {
                     return Ok(Vec::new());

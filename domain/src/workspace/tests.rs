@@ -110,3 +110,36 @@ fn what_cannot_be_kept_is_said_once() {
     given(&[]).when(note.clone()).then_expect_events(vec![noted.clone()]);
     given(&[]).and(vec![noted]).when(note).then_expect_events(vec![]);
 }
+
+#[test]
+fn what_was_seen_is_recorded_in_one_go_and_what_does_not_fit_is_noted() {
+    let limits = WorkspaceLimits { file_bytes: 4, total_bytes: 100, entries: 100 };
+    let seen = |name: &str, text: &str| Observed::File { path: path(name), entry: entry(text) };
+    let gone = |name: &str| Observed::Gone { path: path(name) };
+    TestFramework::<Workspace>::with(())
+        .given(vec![opened_with(&[("a", "1"), ("old/b", "2")], limits)])
+        .when(WorkspaceCommand::Observe {
+            changes: vec![
+                gone("a"),
+                gone("old"),
+                gone("old/b"),
+                seen("a/now/a/folder", "3"),
+                seen("big", "12345"),
+                Observed::Folder { path: path("empty") },
+            ],
+        })
+        .then_expect_events(vec![
+            WorkspaceEvent::Deleted { path: path("a") },
+            WorkspaceEvent::Deleted { path: path("old") },
+            written("a/now/a/folder", "3"),
+            WorkspaceEvent::NotKept {
+                path: path("big"),
+                reason: "the file has 5 bytes; a file may have 4 at most".to_owned(),
+            },
+            WorkspaceEvent::FolderCreated { path: path("empty") },
+        ]);
+    TestFramework::<Workspace>::with(())
+        .given_no_previous_events()
+        .when(WorkspaceCommand::Observe { changes: vec![seen("a", "1")] })
+        .then_expect_error(WorkspaceError::Unknown);
+}
