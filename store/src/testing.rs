@@ -1,1 +1,140 @@
-//! placeholder
+//! A store of a test's own: a fresh database on the server that `DATABASE_URL` names, and a Redis namespace. Tests run
+//! side by side, and what they made is gone after them, also after a panic.
+
+use std::ops::Deref;
+
+use tokio_postgres::NoTls;
+use url::Url;
+use uuid::Uuid;
+
+use crate::{Settings, Store, StoreError, migrate};
+
+/// A store in a database of its own.
+pub struct TestStore {
+    /// Taken only while it is dropped.
+    store: Option<Store>,
+    settings: Settings,
+    /// The server's database that `DATABASE_URL` names; from there ours is made and dropped.
+    admin_url: String,
+    database: String,
+}
+
+impl TestStore {
+    /// Makes the database, migrates it and connects. Must be called within a tokio runtime.
+    ///
+    /// # Panics
+    /// When `DATABASE_URL` or `REDIS_URL` is missing or does not answer: `make test` sets both.
+    pub async fn new() -> Self {
+        let admin_url = required("DATABASE_URL");
+        let redis_url = required("REDIS_URL");
+        let database = format!("containrlab_test_{}", Uuid::new_v4().simple());
+        let mut url = Url::parse(&admin_url).expect("DATABASE_URL is written as an address");
+        url.set_path(&database);
+        let settings =
+            Settings { database_url: url.to_string(), redis_url, namespace: database.clone(), pool_size: 24 };
+        let mut this = Self { store: None, settings, admin_url, database };
+        let make = format!("create database {}", this.database);
+        as_admin(&this.admin_url, &make)
+            .await
+            .expect("DATABASE_URL names a server that lets us make databases");
+        migrate(&this.settings.database_url).await.expect("a fresh database can be migrated");
+        let store = Store::connect(this.settings.clone()).await;
+        this.store = Some(store.expect("PostgreSQL and Redis answer"));
+        this
+    }
+
+    /// What it is connected with: another process' store can be made of it.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A second store on the same database, as another process would have it.
+    ///
+    /// # Panics
+    /// When PostgreSQL or Redis does not answer.
+    pub async fn another(&self) -> Store {
+        Store::connect(self.settings.clone()).await.expect("PostgreSQL and Redis answer")
+    }
+
+    /// A connection for what no method of the store does, such as turning a clock.
+    ///
+    /// # Panics
+    /// When PostgreSQL does not answer.
+    pub async fn sql(&self) -> deadpool_postgres::Object {
+        self.database().await.expect("PostgreSQL answers")
+    }
+
+    /// What FLUSHALL does to this store, and to no other test's.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn empty_redis(&self) {
+        delete_keys(&self.settings).await.expect("Redis answers");
+    }
+}
+
+impl Deref for TestStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        self.store.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for TestStore {
+    fn drop(&mut self) {
+        self.store = None;
+        let (settings, admin_url) = (self.settings.clone(), self.admin_url.clone());
+        let remove = format!("drop database if exists {} with (force)", self.database);
+        // A runtime of its own: the test's may be the one that is panicking.
+        let cleaner = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                delete_keys(&settings).await.map_err(std::io::Error::other)?;
+                as_admin(&admin_url, &remove).await.map_err(std::io::Error::other)
+            })
+        });
+        match cleaner.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("the test's database {} was left behind: {error}", self.database),
+            Err(_) => eprintln!("the test's database {} was left behind", self.database),
+        }
+    }
+}
+
+fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: run `make test`, which starts a private PostgreSQL and Redis for the tests"
+        )
+    })
+}
+
+async fn as_admin(url: &str, sql: &str) -> Result<(), StoreError> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let driver = tokio::spawn(connection);
+    let done = client.batch_execute(sql).await;
+    drop(client);
+    // How the connection ended no longer matters.
+    let _ = driver.await;
+    Ok(done?)
+}
+
+async fn delete_keys(settings: &Settings) -> redis::RedisResult<()> {
+    let client = redis::Client::open(settings.redis_url.as_str())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let pattern = format!("{}:*", settings.namespace);
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
+    if !keys.is_empty() {
+        redis::cmd("DEL").arg(&keys).query_async::<()>(&mut connection).await?;
+    }
+    // apalis keeps a list of all queues under a name of its own.
+    const QUEUES: &str = "core:apalis:queues:list";
+    let queues: Vec<String> =
+        redis::cmd("ZRANGE").arg(QUEUES).arg(0).arg(-1).query_async(&mut connection).await?;
+    let prefix = format!("{}:", settings.namespace);
+    for queue in queues.iter().filter(|queue| queue.starts_with(&prefix)) {
+        redis::cmd("ZREM").arg(QUEUES).arg(queue).query_async::<()>(&mut connection).await?;
+    }
+    Ok(())
+}
