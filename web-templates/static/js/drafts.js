@@ -35,25 +35,35 @@ async function run(mode, act) {
 const key = (session, path) => `${session}\n${path}`;
 
 /** Keeps unsaved text, with the hash of the content that it was typed over (null for none). */
-export function keepDraft(session, path, text, base) {
-  return run('readwrite', (store) => store.put({ text, base, at: Date.now() }, key(session, path)));
+export function keepDraft({ session, lab }, path, text, base) {
+  return run('readwrite', (store) => store.put({ text, base, lab, at: Date.now() }, key(session, path)));
 }
 
-/** The draft of a file: `{text, base, at}`, or undefined. */
-export function draftOf(session, path) {
-  return run('readonly', (store) => store.get(key(session, path)));
+/**
+ * The draft of a file: `{text, base}`, or undefined. Where the session has none, one of an earlier session in the same
+ * lab will do if it was typed over the very content that the file has now: the person started again from there.
+ */
+export async function draftOf({ session, lab }, path, hash) {
+  const own = await run('readonly', (store) => store.get(key(session, path)));
+  if (own) return own;
+  const { keys, values } = await all();
+  const earlier = values
+    .map((value, index) => ({ ...value, key: keys[index] }))
+    .filter((draft) => draft.lab === lab && draft.base === hash && draft.key.endsWith(`\n${path}`))
+    .sort((one, other) => other.at - one.at)[0];
+  if (earlier) run('readwrite', (store) => store.delete(earlier.key));
+  return earlier;
+}
+
+async function all() {
+  const keys = await run('readonly', (store) => store.getAllKeys());
+  const values = await run('readonly', (store) => store.getAll());
+  return keys?.length === values?.length ? { keys: keys ?? [], values: values ?? [] } : { keys: [], values: [] };
 }
 
 /** Forgets a draft, once the server has the text or the person gave it up. */
 export function forgetDraft(session, path) {
   return run('readwrite', (store) => store.delete(key(session, path)));
-}
-
-/** Paths of a session that have a draft. */
-export async function draftPaths(session) {
-  const prefix = `${session}\n`;
-  const keys = await run('readonly', (store) => store.getAllKeys(IDBKeyRange.bound(prefix, `${prefix}\uffff`)));
-  return (keys ?? []).map((each) => each.slice(prefix.length));
 }
 
 /** Forgets drafts that nobody came back for. */

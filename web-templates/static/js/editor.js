@@ -15,9 +15,10 @@ const DRAFT_AFTER_PAUSE = 250;
  */
 
 export class Editor extends EventTarget {
-  constructor({ session, fileLimit }) {
+  constructor({ session, lab, fileLimit }) {
     super();
     this.session = session;
+    this.lab = lab;
     this.fileLimit = fileLimit;
     /** @type {Map<string, Open>} */
     this.files = new Map();
@@ -73,7 +74,7 @@ export class Editor extends EventTarget {
   async add(path, { content, hash }) {
     const file = { path, state: this.view.newState(path, content), saved: content, hash, serverHash: hash, dirty: false, drafted: false, conflict: false, saving: null, gone: false, held: false };
     this.files.set(path, file);
-    const draft = await draftOf(this.session, path);
+    const draft = await draftOf({ session: this.session, lab: this.lab }, path, hash);
     if (!draft || draft.text === content) {
       if (draft) forgetDraft(this.session, path);
       return;
@@ -82,6 +83,7 @@ export class Editor extends EventTarget {
     file.dirty = true;
     file.drafted = true;
     if (draft.base === hash) {
+      this.keep(file);
       toast({ title: `${path}: unsaved text is back`, detail: 'It was kept in this browser. Save it when it is right.' });
     } else {
       file.conflict = true;
@@ -148,19 +150,39 @@ export class Editor extends EventTarget {
     const entries = [...this.files.entries()];
     this.files.clear();
     for (const [path, file] of entries) {
-      const moved = path === from ? to : path.startsWith(`${from}/`) ? to + path.slice(from.length) : path;
+      const moved = isWithin(from, path) ? to + path.slice(from.length) : path;
       if (moved !== path) {
         const text = textOf(file.state);
         file.path = moved;
         file.state = this.view.newState(moved, text);
         forgetDraft(this.session, path);
-        if (file.dirty) keepDraft(this.session, moved, text, file.hash);
+        if (file.dirty) this.keep(file);
         if (this.current === path) this.current = moved;
       }
       this.files.set(moved, file);
     }
     if (this.current !== null) this.view.show(this.shown.state);
     this.draw();
+  }
+
+  /** A file or folder was deleted here: its tabs go, and what was unsaved in them. */
+  removed(path) {
+    for (const open of [...this.files.keys()]) {
+      if (!isWithin(path, open)) continue;
+      forgetDraft(this.session, open);
+      this.forget(open);
+    }
+  }
+
+  /** Runs a rename or deletion: the live update that tells of it may come first, and is no news. */
+  async moving(path, act) {
+    const files = [...this.files.values()].filter((file) => isWithin(path, file.path));
+    for (const file of files) file.moving = true;
+    try {
+      return await act();
+    } finally {
+      for (const file of files) file.moving = false;
+    }
   }
 
   // Typing and saving
@@ -177,11 +199,15 @@ export class Editor extends EventTarget {
     clearTimeout(file.draftTimer);
     file.draftTimer = setTimeout(async () => {
       if (!file.dirty) return forgetDraft(this.session, file.path);
-      await keepDraft(this.session, file.path, textOf(file.state), file.hash);
+      await this.keep(file);
       file.drafted = true;
     }, DRAFT_AFTER_PAUSE);
     this.draw();
     this.saveSoon(file.path, SAVE_AFTER_PAUSE);
+  }
+
+  keep(file) {
+    return keepDraft({ session: this.session, lab: this.lab }, file.path, textOf(file.state), file.hash);
   }
 
   saveSoon(path, pause) {
@@ -261,7 +287,7 @@ export class Editor extends EventTarget {
   async serverHas(hashes) {
     for (const file of [...this.files.values()]) {
       const hash = hashes.get(file.path) ?? null;
-      if (file.saving || hash === file.serverHash) continue;
+      if (file.saving || file.moving || hash === file.serverHash) continue;
       if (hash === file.hash) {
         file.serverHash = hash;
         continue;
@@ -447,4 +473,9 @@ export class Editor extends EventTarget {
     this.show(order[(order.indexOf(this.current) + step + order.length) % order.length]);
     this.tabs.querySelector('.current .tab-open')?.focus();
   }
+}
+
+/** Whether a path is a file or folder itself, or lies below it. */
+function isWithin(outer, path) {
+  return path === outer || path.startsWith(`${outer}/`);
 }

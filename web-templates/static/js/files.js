@@ -25,7 +25,7 @@ export class FileTree {
       this.selected = event.detail;
       this.mark();
     });
-    this.refresh();
+    this.mark();
   }
 
   get nodes() {
@@ -45,10 +45,32 @@ export class FileTree {
     return new Map(this.nodes.filter((node) => node.classList.contains('file')).map((node) => [node.dataset.path, node.dataset.hash]));
   }
 
-  /** After the server drew the tree anew. */
-  refresh(hadFocus = false) {
+  /** Takes over the tree as the server draws it now, keeping the nodes that stay: focus and clicks stay with them. */
+  update(html) {
+    const template = document.createElement('template');
+    template.innerHTML = html;
+    const list = this.root.querySelector('.tree');
+    const drawn = template.content.querySelector('.tree');
+    if (!list || !drawn) {
+      this.root.replaceChildren(template.content);
+      this.mark();
+      return;
+    }
+    const hadFocus = list.contains(document.activeElement);
+    const kept = new Map(this.nodes.map((node) => [keyOf(node), node]));
+    const wanted = [...drawn.children].map((node) => {
+      const old = kept.get(keyOf(node));
+      if (!old) return node;
+      kept.delete(keyOf(node));
+      for (const name of ['class', 'data-hash', 'title']) if (node.hasAttribute(name)) old.setAttribute(name, node.getAttribute(name));
+      return old;
+    });
+    for (const gone of kept.values()) gone.remove();
+    wanted.forEach((node, place) => {
+      if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
+    });
     this.mark();
-    if (hadFocus) this.focusable()?.focus();
+    if (hadFocus && !list.contains(document.activeElement)) this.focusable()?.focus();
   }
 
   mark() {
@@ -175,7 +197,7 @@ export class FileTree {
       check: (text) => whatIsWrongWith(text) ?? (text !== from && this.node(text) ? 'There is something of that name already.' : undefined),
     });
     if (to === null || to === from) return;
-    await requestJson('POST', '/api/files/rename', { session: this.session, from, to });
+    await this.editor.moving(from, () => requestJson('POST', '/api/files/rename', { session: this.session, from, to }));
     await this.editor.renamed(from, to);
     this.selected = to;
     this.mark();
@@ -188,12 +210,14 @@ export class FileTree {
     const folder = node.classList.contains('folder');
     const sure = await confirm({ title: `Delete ${path}?`, text: folder ? 'The folder and all that is in it is deleted.' : 'The file is deleted.', yes: 'Delete', danger: true });
     if (!sure) return;
-    await requestJson('DELETE', this.editor.url(path));
-    for (const open of [...this.editor.files.keys()]) if (open === path || open.startsWith(`${path}/`)) this.editor.forget(open);
+    await this.editor.moving(path, () => requestJson('DELETE', this.editor.url(path)));
+    this.editor.removed(path);
     this.selected = null;
     this.mark();
   }
 }
+
+const keyOf = (node) => `${node.classList.contains('folder')} ${node.dataset.path}`;
 
 function parentsOf(path) {
   const parts = path.split('/').slice(0, -1);

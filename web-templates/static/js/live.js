@@ -1,8 +1,11 @@
 // The server-sent events of a session page: reconnecting without loss, and swaps that don't get in anybody's way.
 // The protocol stands in web-templates/src/live.rs.
 
-/** Sets the page's one event source up. `onSwap(name)` and `onSwapped(name)` are called around a part's replacement. */
-export function connectLive({ onSwap, onSwapped }) {
+/**
+ * Sets the page's one event source up. `ownSwaps` says for a part how to replace it, where not as a whole;
+ * `onSwapped(name)` is called after a part was replaced.
+ */
+export function connectLive({ ownSwaps, onSwapped }) {
   const { htmx } = window;
   const lost = document.getElementById('live-lost');
   let lastId = '';
@@ -39,9 +42,10 @@ export function connectLive({ onSwap, onSwapped }) {
 
   const replace = (target, html) => {
     shown.set(target, html);
-    onSwap(target.getAttribute('sse-swap'));
-    htmx.swap(target, html, { swapStyle: 'innerHTML' });
-    onSwapped(target.getAttribute('sse-swap'));
+    const name = target.getAttribute('sse-swap');
+    if (ownSwaps[name]) ownSwaps[name](html);
+    else htmx.swap(target, html, { swapStyle: 'innerHTML' });
+    onSwapped(name);
   };
 
   // The replacing parts are swapped here and not by htmx: the same HTML again is left alone, and while a button is pressed

@@ -14,11 +14,11 @@ import { TerminalPanel } from './terminal.js';
 import { localizeTimes } from './time.js';
 
 const page = document.querySelector('.session');
-const { session, fileLimit } = page.dataset;
+const { session, lab, fileLimit } = page.dataset;
 page.classList.add('scripted');
 
 const clock = new Clock();
-const editor = new Editor({ session, fileLimit: Number(fileLimit) });
+const editor = new Editor({ session, lab, fileLimit: Number(fileLimit) });
 const tree = new FileTree({ session, editor });
 const terminal = new TerminalPanel({ session });
 const results = new ResultTabs({
@@ -93,18 +93,13 @@ function readVerdict() {
 const afterSwap = {
   status: readStatus,
   files: () => {
-    tree.refresh(filesHadFocus);
     editor.serverHas(tree.hashes());
   },
   verdict: readVerdict,
   timeline: () => results.news('timeline'),
 };
-let filesHadFocus = false;
-
 connectLive({
-  onSwap: (name) => {
-    if (name === 'files') filesHadFocus = tree.root.contains(document.activeElement);
-  },
+  ownSwaps: { files: (html) => tree.update(html) },
   onSwapped: (name) => {
     localizeTimes(page);
     afterSwap[name]?.();
