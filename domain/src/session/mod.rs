@@ -154,6 +154,10 @@ impl Session {
             SessionCommand::RequestJob { job, work } => {
                 self.must_be_ready()?;
                 work.validate()?;
+                // The same request once more, because its answer was lost.
+                if self.jobs.contains_key(&job) {
+                    return Ok(Vec::new());
+                }
                 if self.jobs.len() >= MAX_JOBS {
                     return Err(SessionError::TooManyJobs(MAX_JOBS));
                 }

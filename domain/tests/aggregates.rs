@@ -1,0 +1,203 @@
+//! Properties of the aggregates: whatever is asked of them, in whatever order, the invariants of the ledger hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use containrlab_domain::ids::{
+    BlobHash, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RunnerId, SandboxId, SessionId,
+};
+use containrlab_domain::job::{Claim, JobOutcome, MAX_STARTS};
+use containrlab_domain::session::{EndReason, Origin, Session, SessionCommand, SessionEvent, Work};
+use containrlab_domain::workspace::{
+    Expected, FileEntry, Tree, Workspace, WorkspaceCommand, WorkspaceEvent, WorkspaceLimits, WorkspacePath,
+};
+use cqrs_es::Aggregate;
+use cqrs_es::test::TestFramework;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// Sends the commands one after the other and gives the events that they led to; refused commands lead to none.
+fn history<A: Aggregate<Services = ()>>(commands: Vec<A::Command>) -> Vec<A::Event> {
+    let mut events = Vec::new();
+    for command in commands {
+        let outcome = TestFramework::<A>::with(()).given(events.clone()).when(command).inspect_result();
+        events.extend(outcome.unwrap_or_default());
+    }
+    events
+}
+
+fn replayed<A: Aggregate>(events: &[A::Event]) -> A {
+    let mut aggregate = A::default();
+    events.iter().cloned().for_each(|event| aggregate.apply(event));
+    aggregate
+}
+
+fn id(n: u8) -> Uuid {
+    Uuid::from_u128(n.into())
+}
+
+fn claim(n: u8) -> Claim {
+    Claim { lease: LeaseId(id(n)), runner: RunnerId(id(200)) }
+}
+
+fn session_command() -> impl Strategy<Value = SessionCommand> {
+    // Few ids, so that commands meet one another.
+    let lease = 0..4u8;
+    let job = 10..13u8;
+    prop_oneof![
+        3 => Just(SessionCommand::Request {
+            session: SessionId(id(1)),
+            learner: LearnerId(id(2)),
+            lab: LabRef { slug: LabSlug::new("lab1").unwrap(), version: LabVersion::of(b"lab") },
+            origin: Origin::Starter,
+            provision_job: JobId(id(3)),
+            ttl_seconds: 60,
+        }),
+        4 => lease.clone().prop_map(|n| SessionCommand::StartProvisioning { claim: claim(n) }),
+        1 => lease.clone().prop_map(|n| SessionCommand::ReleaseProvisioning {
+            lease: LeaseId(id(n)),
+            reason: "test".to_owned(),
+        }),
+        4 => lease.clone().prop_map(|n| SessionCommand::MarkReady {
+            lease: LeaseId(id(n)),
+            sandbox: SandboxId(id(n)),
+            warm: false,
+        }),
+        1 => Just(SessionCommand::Extend),
+        6 => job.clone().prop_map(|n| SessionCommand::RequestJob {
+            job: JobId(id(n)),
+            work: Work::Build { tag: "app".to_owned() },
+        }),
+        8 => (job.clone(), lease.clone()).prop_map(|(n, l)| SessionCommand::StartJob {
+            job: JobId(id(n)),
+            claim: claim(l),
+            log: RecordingId(id(l)),
+        }),
+        6 => (job, lease.clone()).prop_map(|(n, l)| SessionCommand::FinishJob {
+            job: JobId(id(n)),
+            lease: LeaseId(id(l)),
+            outcome: JobOutcome::Exited { code: 0, milliseconds: 1 },
+        }),
+        1 => Just(SessionCommand::RequestEnd { reason: EndReason::Learner, job: JobId(id(20)) }),
+        1 => lease.clone().prop_map(|n| SessionCommand::StartEnding { claim: claim(n) }),
+        1 => lease.prop_map(|n| SessionCommand::FinishEnding { lease: LeaseId(id(n)) }),
+    ]
+}
+
+fn path() -> impl Strategy<Value = WorkspacePath> {
+    prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..4)
+        .prop_map(|parts| WorkspacePath::new(parts.join("/")).unwrap())
+}
+
+fn workspace_command() -> impl Strategy<Value = WorkspaceCommand> {
+    let entry = (0..6u64, any::<bool>()).prop_map(|(size, executable)| FileEntry {
+        hash: BlobHash::of(&vec![b'x'; size as usize]),
+        size,
+        executable,
+    });
+    prop_oneof![
+        6 => (path(), entry).prop_map(|(path, entry)| WorkspaceCommand::Write {
+            path,
+            entry,
+            expected: Expected::Anything,
+        }),
+        2 => path().prop_map(|path| WorkspaceCommand::CreateFolder { path }),
+        2 => path().prop_map(|path| WorkspaceCommand::Delete { path }),
+        3 => (path(), path()).prop_map(|(from, to)| WorkspaceCommand::Rename { from, to }),
+    ]
+}
+
+const LIMITS: WorkspaceLimits = WorkspaceLimits { file_bytes: 4, total_bytes: 12, entries: 5 };
+
+proptest! {
+    #[test]
+    fn a_session_gives_each_job_one_outcome_and_nothing_after_its_end(
+        commands in prop::collection::vec(session_command(), 0..80)
+    ) {
+        let events = history::<Session>(commands);
+        let mut starts: BTreeMap<JobId, u32> = BTreeMap::new();
+        let mut requested = BTreeSet::new();
+        let mut finished = BTreeSet::new();
+        for (n, event) in events.iter().enumerate() {
+            match event {
+                SessionEvent::JobRequested { job, .. } => prop_assert!(requested.insert(*job)),
+                SessionEvent::JobStarted { job, start_number, .. } => {
+                    prop_assert!(requested.contains(job) && !finished.contains(job));
+                    let count = starts.entry(*job).or_default();
+                    *count += 1;
+                    prop_assert_eq!(*count, *start_number);
+                    prop_assert!(*count <= MAX_STARTS);
+                }
+                SessionEvent::JobFinished { job, .. } => {
+                    prop_assert!(requested.contains(job));
+                    prop_assert!(finished.insert(*job), "two outcomes");
+                }
+                SessionEvent::Ended { .. } => prop_assert_eq!(n + 1, events.len(), "something after the end"),
+                _ => {}
+            }
+            let open = requested.difference(&finished).count();
+            prop_assert!(open <= 1, "two jobs at once");
+        }
+        if matches!(events.last(), Some(SessionEvent::Ended { .. })) {
+            prop_assert_eq!(requested, finished, "a job without an outcome");
+        }
+    }
+
+    #[test]
+    fn a_workspace_stays_a_tree_within_its_limits(
+        commands in prop::collection::vec(workspace_command(), 0..60)
+    ) {
+        let open = WorkspaceCommand::Open { origin: Origin::Starter, tree: Tree::default(), limits: LIMITS };
+        let events = history::<Workspace>([vec![open], commands].concat());
+        for end in 0..=events.len() {
+            let workspace = replayed::<Workspace>(&events[..end]);
+            let tree = workspace.tree();
+            prop_assert!(tree.total_bytes() <= LIMITS.total_bytes);
+            prop_assert!(tree.files.len() + tree.folders.len() <= LIMITS.entries);
+            let folders = tree.all_folders();
+            for file in tree.files.keys() {
+                prop_assert!(!folders.contains(file), "{file} is a file and a folder");
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_reads_as_it_was_written(
+        session in prop::collection::vec(session_command(), 0..40),
+        workspace in prop::collection::vec(workspace_command(), 0..40),
+    ) {
+        for event in history::<Session>(session) {
+            let text = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(serde_json::from_str::<SessionEvent>(&text).unwrap(), event);
+        }
+        for event in history::<Workspace>(workspace) {
+            let text = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(serde_json::from_str::<WorkspaceEvent>(&text).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_diff_turns_one_tree_into_the_other(
+        one in prop::collection::vec(workspace_command(), 0..30),
+        other in prop::collection::vec(workspace_command(), 0..30),
+    ) {
+        let open = || WorkspaceCommand::Open { origin: Origin::Starter, tree: Tree::default(), limits: LIMITS };
+        let tree = |commands| replayed::<Workspace>(&history::<Workspace>([vec![open()], commands].concat()));
+        let (before, after) = (tree(one), tree(other));
+        let diff = before.tree().diff(after.tree());
+        let mut copy = before.tree().clone();
+        for path in &diff.removed_files {
+            copy.files.remove(path);
+        }
+        for path in &diff.removed_folders {
+            copy.folders.remove(path);
+        }
+        copy.folders.extend(diff.added_folders);
+        copy.files.extend(diff.written);
+        // A folder that only ever held files is no entry of its own; what lies in the tree is what counts.
+        prop_assert_eq!(&copy.files, &after.tree().files);
+        prop_assert!(copy.all_folders().is_superset(&after.tree().all_folders()));
+        for folder in copy.folders.difference(&after.tree().folders) {
+            prop_assert!(after.tree().has_folder(folder), "{folder} was left behind");
+        }
+    }
+}
