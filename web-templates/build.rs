@@ -38,7 +38,8 @@ fn main() {
         .expect("a String takes all");
     }
     table.push_str("];\n");
-    writeln!(table, "const TREE: &str = \"v{}\";", &hex::encode(tree.finalize())[..12]).expect("a String takes all");
+    writeln!(table, "const TREE: &str = \"v{}\";", &hex::encode(tree.finalize())[..12])
+        .expect("a String takes all");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("static_table.rs");
     fs::write(out, table).expect("a writable OUT_DIR");
 }

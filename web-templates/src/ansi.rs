@@ -88,7 +88,10 @@ impl Style {
                 39 => self.colour = None,
                 // 256 colours and true colour: only the first sixteen have a class; the others keep the plain colour.
                 38 => match codes.next() {
-                    Some(5) => self.colour = codes.next().filter(|colour| *colour < 16).map(|colour| (colour % 8) as u8),
+                    Some(5) => {
+                        self.colour =
+                            codes.next().filter(|colour| *colour < 16).map(|colour| (colour % 8) as u8)
+                    }
                     Some(2) => {
                         codes.by_ref().take(3).for_each(drop);
                         self.colour = None;

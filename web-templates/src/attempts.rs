@@ -39,7 +39,9 @@ pub struct AttemptRow {
 impl AttemptRow {
     pub(crate) fn outcome(&self) -> String {
         match self.state {
-            AttemptState::Waiting | AttemptState::Judging | AttemptState::Inconclusive => self.state.label().to_owned(),
+            AttemptState::Waiting | AttemptState::Judging | AttemptState::Inconclusive => {
+                self.state.label().to_owned()
+            }
             AttemptState::Passed => "Passed".to_owned(),
             AttemptState::Failed => words::count(u64::from(self.findings), "finding", "findings"),
         }

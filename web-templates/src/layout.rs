@@ -40,7 +40,11 @@ pub struct Viewer {
 impl Viewer {
     /// First letter of the name for the round badge; "?" for an empty name.
     pub(crate) fn initial(&self) -> String {
-        self.name.trim().chars().next().map_or_else(|| "?".to_owned(), |letter| letter.to_uppercase().collect())
+        self.name
+            .trim()
+            .chars()
+            .next()
+            .map_or_else(|| "?".to_owned(), |letter| letter.to_uppercase().collect())
     }
 }
 

@@ -48,4 +48,6 @@ pub use sign_in::SignInPage;
 pub use static_files::asset_url;
 pub use status::{Stage, StatusPartial};
 pub use timeline::{TimelineKind, TimelinePartial, TimelineRow};
-pub use verdict::{Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, Tone, Verdict, VerdictPartial};
+pub use verdict::{
+    Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, Tone, Verdict, VerdictPartial,
+};

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use crate::{
-    FilesPartial, JobsPartial, LabStep, LogPartial, Shell, Stage, StatusPartial, TimelinePartial, TrustedHtml, VerdictPartial,
+    FilesPartial, JobsPartial, LabStep, LogPartial, Shell, Stage, StatusPartial, TimelinePartial,
+    TrustedHtml, VerdictPartial,
 };
 
 /// `/sessions/{id}`.

@@ -57,7 +57,9 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 fn is_version(segment: &str) -> bool {
-    segment.len() == TREE.len() && segment.starts_with('v') && segment[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
+    segment.len() == TREE.len()
+        && segment.starts_with('v')
+        && segment[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -99,7 +101,9 @@ mod tests {
 
     #[test]
     fn nothing_else_is_served() {
-        for path in ["", "/", "../Cargo.toml", "css/base.css/", "v0123456789ab/", "js/../app.css", "CSS/BASE.CSS"] {
+        for path in
+            ["", "/", "../Cargo.toml", "css/base.css/", "v0123456789ab/", "js/../app.css", "CSS/BASE.CSS"]
+        {
             assert_eq!(get(path), None, "{path}");
         }
     }

@@ -14,21 +14,51 @@ pub fn shell(title: &str, nav: Nav) -> Shell {
 }
 
 pub fn labs() -> Vec<LabCard> {
-    let card = |order, slug: &str, title: &str, summary: &str, level: &str, minutes, tags: &[&str], progress| LabCard {
-        slug: slug.into(),
-        order,
-        title: title.into(),
-        summary: summary.into(),
-        level: level.into(),
-        minutes,
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        progress,
-        active_session: None,
-    };
+    let card =
+        |order, slug: &str, title: &str, summary: &str, level: &str, minutes, tags: &[&str], progress| {
+            LabCard {
+                slug: slug.into(),
+                order,
+                title: title.into(),
+                summary: summary.into(),
+                level: level.into(),
+                minutes,
+                tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+                progress,
+                active_session: None,
+            }
+        };
     let mut labs = vec![
-        card(1, "lab1", "Your first Dockerfile", "Put a small Python web service into an image: a Dockerfile, a .dockerignore, and a /health that answers.", "Beginner", 20, &["Dockerfile", ".dockerignore", "Python"], LabProgress::Passed),
-        card(2, "lab2", "Layers and the build cache", "Order the layers so that a change in the source does not install the packages again.", "Beginner", 25, &["layers", "cache", "pip"], LabProgress::InProgress),
-        card(3, "lab3", "Small images with several stages", "Build in one stage, ship from another, and stay under 250 MB with everything still working.", "Intermediate", 35, &["multi-stage", "Node.js", "image size"], LabProgress::NotStarted),
+        card(
+            1,
+            "lab1",
+            "Your first Dockerfile",
+            "Put a small Python web service into an image: a Dockerfile, a .dockerignore, and a /health that answers.",
+            "Beginner",
+            20,
+            &["Dockerfile", ".dockerignore", "Python"],
+            LabProgress::Passed,
+        ),
+        card(
+            2,
+            "lab2",
+            "Layers and the build cache",
+            "Order the layers so that a change in the source does not install the packages again.",
+            "Beginner",
+            25,
+            &["layers", "cache", "pip"],
+            LabProgress::InProgress,
+        ),
+        card(
+            3,
+            "lab3",
+            "Small images with several stages",
+            "Build in one stage, ship from another, and stay under 250 MB with everything still working.",
+            "Intermediate",
+            35,
+            &["multi-stage", "Node.js", "image size"],
+            LabProgress::NotStarted,
+        ),
     ];
     labs[1].active_session = Some(SESSION.into());
     labs
@@ -71,7 +101,10 @@ pub fn steps() -> Vec<LabStep> {
 pub fn checks() -> Vec<LabCheck> {
     [
         ("There is a Dockerfile", ""),
-        ("Packages before source", "requirements.txt is copied and installed before the rest, so that the cache works."),
+        (
+            "Packages before source",
+            "requirements.txt is copied and installed before the rest, so that the cache works.",
+        ),
         (".dockerignore names venv and caches", ""),
         ("The image builds", "In a fresh sandbox, from your files only."),
         ("/health answers", "Within 30 seconds of the container's start, with status 200."),
@@ -127,12 +160,36 @@ pub fn verdict_failed() -> Verdict {
         .map(|(title, outcome)| CheckRow { title: title.into(), outcome })
         .to_vec(),
         findings: vec![
-            finding("layer_order_incorrect", "The source is copied before the packages are installed.", "Dockerfile", Some(4), "Any change in your source then installs all packages again: minutes instead of a second.", "Copy requirements.txt alone first, install, and copy the rest after that.", ""),
-            finding("docker_build_failed", "The build stops at the pip install.", "requirements.txt", Some(2), "Without an image there is nothing to run.", "Look at the version that pip could not find.", "#9 [4/5] RUN pip install -r requirements.txt\n#9 1.204 \u{1b}[31mERROR: No matching distribution found for flask==9.9.9\u{1b}[0m\n#9 ERROR: process \"/bin/sh -c pip install -r requirements.txt\" did not complete successfully: exit code: 1"),
+            finding(
+                "layer_order_incorrect",
+                "The source is copied before the packages are installed.",
+                "Dockerfile",
+                Some(4),
+                "Any change in your source then installs all packages again: minutes instead of a second.",
+                "Copy requirements.txt alone first, install, and copy the rest after that.",
+                "",
+            ),
+            finding(
+                "docker_build_failed",
+                "The build stops at the pip install.",
+                "requirements.txt",
+                Some(2),
+                "Without an image there is nothing to run.",
+                "Look at the version that pip could not find.",
+                "#9 [4/5] RUN pip install -r requirements.txt\n#9 1.204 \u{1b}[31mERROR: No matching distribution found for flask==9.9.9\u{1b}[0m\n#9 ERROR: process \"/bin/sh -c pip install -r requirements.txt\" did not complete successfully: exit code: 1",
+            ),
         ],
         metrics: vec![
-            Metric { label: "Image size".into(), value: "143 MB".into(), change: Some(Change { text: "−83 MB".into(), tone: Tone::Better }) },
-            Metric { label: "Build".into(), value: "12 s".into(), change: Some(Change { text: "+4.1 s".into(), tone: Tone::Worse }) },
+            Metric {
+                label: "Image size".into(),
+                value: "143 MB".into(),
+                change: Some(Change { text: "−83 MB".into(), tone: Tone::Better }),
+            },
+            Metric {
+                label: "Build".into(),
+                value: "12 s".into(),
+                change: Some(Change { text: "+4.1 s".into(), tone: Tone::Worse }),
+            },
             Metric { label: "Layers".into(), value: "9".into(), change: None },
         ],
         notes: vec!["The build used the cache of no earlier build: judging always starts fresh.".into()],
@@ -145,7 +202,11 @@ pub fn verdict_passed() -> Verdict {
         number: 4,
         sentence: "All 6 checks pass.".into(),
         findings: Vec::new(),
-        checks: verdict_failed().checks.into_iter().map(|check| CheckRow { outcome: CheckOutcome::Passed, ..check }).collect(),
+        checks: verdict_failed()
+            .checks
+            .into_iter()
+            .map(|check| CheckRow { outcome: CheckOutcome::Passed, ..check })
+            .collect(),
         ..verdict_failed()
     }
 }
@@ -171,11 +232,21 @@ pub fn log() -> LogPartial {
         .map(|(position, text)| LogLine { position, stream: LogStream::Err, text: text.to_owned() })
         .collect();
     lines.push(LogLine { position: 13, stream: LogStream::System, text: "exit code 1".into() });
-    LogPartial::of(LogChunk { job_id: "0198a7c2-7d1e-7c3a-9b1f-3f2a6c1daa01".into(), heading: Some("Build · docker build -t lab .".into()), lines })
+    LogPartial::of(LogChunk {
+        job_id: "0198a7c2-7d1e-7c3a-9b1f-3f2a6c1daa01".into(),
+        heading: Some("Build · docker build -t lab .".into()),
+        lines,
+    })
 }
 
 pub fn files() -> FilesPartial {
-    let file = |path: &str, size, executable| FileEntry { path: path.into(), size, hash: format!("h-{path}"), executable, folder: false };
+    let file = |path: &str, size, executable| FileEntry {
+        path: path.into(),
+        size,
+        hash: format!("h-{path}"),
+        executable,
+        folder: false,
+    };
     FilesPartial::new(vec![
         file("Dockerfile", 182, false),
         file(".dockerignore", 34, false),
@@ -207,7 +278,13 @@ pub fn jobs(ready: bool) -> JobsPartial {
         busy,
         blocked: (!ready).then(|| "Your sandbox is not ready yet.".to_owned()),
     };
-    let row = |id: &str, kind, state, detail: &str, millis| JobRow { id: id.into(), kind, state, detail: detail.into(), millis };
+    let row = |id: &str, kind, state, detail: &str, millis| JobRow {
+        id: id.into(),
+        kind,
+        state,
+        detail: detail.into(),
+        millis,
+    };
     JobsPartial {
         session_id: SESSION.into(),
         build: action("b", false),
@@ -226,7 +303,12 @@ pub fn jobs(ready: bool) -> JobsPartial {
 }
 
 pub fn timeline() -> TimelinePartial {
-    let row = |minute, kind, text: &str, actor: &str| TimelineRow { at: at(minute), kind, text: text.into(), actor: actor.into() };
+    let row = |minute, kind, text: &str, actor: &str| TimelineRow {
+        at: at(minute),
+        kind,
+        text: text.into(),
+        actor: actor.into(),
+    };
     TimelinePartial {
         rows: vec![
             row(31, TimelineKind::Failure, "Attempt 3 failed: 2 findings.", "judge"),
@@ -254,7 +336,11 @@ pub fn session(stage: Stage) -> SessionPage {
         jobs: jobs(ready),
         log: if ready { log() } else { LogPartial::default() },
         verdict: VerdictPartial {
-            current: if ready { CurrentVerdict::Done(Box::new(verdict_failed())) } else { CurrentVerdict::None },
+            current: if ready {
+                CurrentVerdict::Done(Box::new(verdict_failed()))
+            } else {
+                CurrentVerdict::None
+            },
             attempts: if ready { attempts()[1..].to_vec() } else { Vec::new() },
         },
         timeline: timeline(),
@@ -311,13 +397,19 @@ pub fn pages() -> Vec<(&'static str, String)> {
             }),
         ),
         ("labs", render(&LabsPage { shell: shell("Labs", Nav::Labs), labs: labs() })),
-        ("lab", render(&lab_page(StartChoice::Resume { session: SESSION.into(), saved_at: at(20), files: 7 }))),
+        (
+            "lab",
+            render(&lab_page(StartChoice::Resume { session: SESSION.into(), saved_at: at(20), files: 7 })),
+        ),
         ("lab-fresh", render(&LabPage { attempts: Vec::new(), ..lab_page(StartChoice::Fresh) })),
         ("lab-active", render(&lab_page(StartChoice::Active { session: SESSION.into() }))),
         ("session", render(&session(Stage::Ready))),
         ("session-requested", render(&session(Stage::Requested))),
         ("session-in-line", render(&session(Stage::InLine { place: 3 }))),
-        ("session-preparing", render(&session(Stage::Preparing { detail: "Starting your Docker engine".into() }))),
+        (
+            "session-preparing",
+            render(&session(Stage::Preparing { detail: "Starting your Docker engine".into() })),
+        ),
         (
             "session-ended",
             render(&session(Stage::Ended {
@@ -326,10 +418,24 @@ pub fn pages() -> Vec<(&'static str, String)> {
                 resumable: true,
             })),
         ),
-        ("attempts", render(&AttemptsPage { shell: shell("My attempts", Nav::Attempts), attempts: attempts() })),
-        ("attempts-empty", render(&AttemptsPage { shell: shell("My attempts", Nav::Attempts), attempts: Vec::new() })),
+        (
+            "attempts",
+            render(&AttemptsPage { shell: shell("My attempts", Nav::Attempts), attempts: attempts() }),
+        ),
+        (
+            "attempts-empty",
+            render(&AttemptsPage { shell: shell("My attempts", Nav::Attempts), attempts: Vec::new() }),
+        ),
         ("attempt", render(&attempt_page())),
-        ("attempt-pending", render(&AttemptPage { attempt: attempts().remove(0), verdict: None, log: LogPartial::default(), ..attempt_page() })),
+        (
+            "attempt-pending",
+            render(&AttemptPage {
+                attempt: attempts().remove(0),
+                verdict: None,
+                log: LogPartial::default(),
+                ..attempt_page()
+            }),
+        ),
         (
             "error",
             render(&ErrorPage {

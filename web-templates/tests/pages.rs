@@ -1,0 +1,391 @@
+//! What must be true of every page, whatever it shows.
+
+use containrlab_web_templates::*;
+
+#[allow(dead_code, missing_docs, unreachable_pub)]
+#[path = "../examples/preview/samples.rs"]
+mod samples;
+mod tags;
+
+use tags::{Tag, tags};
+
+/// Would break out of text, of a quoted attribute and of a URL.
+const HOSTILE: &str = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>&lt;\r\n";
+
+/// Every page and partial with hostile strings wherever a person or a program may put one.
+fn hostile_pages() -> Vec<(&'static str, String)> {
+    let evil = || HOSTILE.to_owned();
+    let shell =
+        Shell { title: evil(), viewer: Some(Viewer { name: evil() }), nav: Nav::Labs, notice: Some(evil()) };
+    let card = LabCard {
+        slug: evil(),
+        order: 1,
+        title: evil(),
+        summary: evil(),
+        level: evil(),
+        minutes: 1,
+        tags: vec![evil()],
+        progress: LabProgress::InProgress,
+        active_session: Some(evil()),
+    };
+    let step = LabStep { title: evil(), text: TrustedHtml::default() };
+    let attempt = AttemptRow {
+        id: evil(),
+        lab_slug: evil(),
+        lab_title: evil(),
+        state: AttemptState::Failed,
+        ..AttemptRow::default()
+    };
+    let verdict = Verdict {
+        attempt_id: evil(),
+        number: 1,
+        state: AttemptState::Failed,
+        sentence: evil(),
+        checks: vec![CheckRow { title: evil(), outcome: CheckOutcome::Failed }],
+        findings: vec![Finding {
+            code: evil(),
+            message: evil(),
+            file: Some(evil()),
+            line: Some(3),
+            why: evil(),
+            hint: evil(),
+            log: evil(),
+        }],
+        metrics: vec![Metric {
+            label: evil(),
+            value: evil(),
+            change: Some(Change { text: evil(), tone: Tone::Worse }),
+        }],
+        notes: vec![evil()],
+        ..Verdict::default()
+    };
+    let log = LogPartial::of(LogChunk {
+        job_id: evil(),
+        heading: Some(evil()),
+        lines: vec![LogLine { position: 1, stream: LogStream::Out, text: evil() }],
+    });
+    let action = || Action { idempotency_key: evil(), busy: false, blocked: Some(evil()) };
+    let status = StatusPartial {
+        session_id: evil(),
+        lab_slug: evil(),
+        stage: Stage::Ended { code: evil(), sentence: evil(), resumable: true },
+        idempotency_key: evil(),
+        ..StatusPartial::default()
+    };
+    let preparing =
+        StatusPartial { stage: Stage::Preparing { detail: evil() }, can_extend: true, ..status.clone() };
+    let session = SessionPage {
+        shell: shell.clone(),
+        session_id: evil(),
+        lab_slug: evil(),
+        lab_title: evil(),
+        steps: vec![step.clone()],
+        status,
+        files: FilesPartial::new(vec![
+            FileEntry { path: evil(), hash: evil(), ..FileEntry::default() },
+            FileEntry {
+                path: format!("{HOSTILE}/inner"),
+                hash: evil(),
+                executable: true,
+                ..FileEntry::default()
+            },
+        ]),
+        jobs: JobsPartial {
+            session_id: evil(),
+            build: action(),
+            run: action(),
+            submit: action(),
+            jobs: vec![JobRow { id: evil(), detail: evil(), ..JobRow::default() }],
+        },
+        log: log.clone(),
+        verdict: VerdictPartial {
+            current: CurrentVerdict::Done(Box::new(verdict.clone())),
+            attempts: vec![attempt.clone()],
+        },
+        timeline: TimelinePartial {
+            rows: vec![TimelineRow { text: evil(), actor: evil(), ..TimelineRow::default() }],
+        },
+        live_cursor: evil(),
+        ..SessionPage::default()
+    };
+    let judging = VerdictPartial {
+        current: CurrentVerdict::Judging { number: 1, step: evil() },
+        ..VerdictPartial::default()
+    };
+    let lab = LabPage {
+        shell: shell.clone(),
+        lab: card.clone(),
+        steps: vec![step],
+        checks: vec![LabCheck { title: evil(), detail: evil() }],
+        start: StartChoice::Resume { session: evil(), saved_at: jiff::Timestamp::UNIX_EPOCH, files: 2 },
+        idempotency_key: evil(),
+        attempts: vec![attempt.clone()],
+        ..LabPage::default()
+    };
+    let render = |page: &dyn samples::DynRender| page.html();
+    vec![
+        (
+            "sign-in",
+            render(&SignInPage {
+                shell: shell.clone(),
+                local: true,
+                name: evil(),
+                error: Some(evil()),
+                next: evil(),
+                github_url: Some(evil()),
+            }),
+        ),
+        ("labs", render(&LabsPage { shell: shell.clone(), labs: vec![card] })),
+        ("lab, to be resumed", render(&lab)),
+        ("lab, active", render(&LabPage { start: StartChoice::Active { session: evil() }, ..lab.clone() })),
+        ("lab, fresh", render(&LabPage { start: StartChoice::Fresh, ..lab })),
+        ("session", render(&session)),
+        ("status, preparing", render(&preparing)),
+        ("verdict, judging", render(&judging)),
+        ("attempts", render(&AttemptsPage { shell: shell.clone(), attempts: vec![attempt.clone()] })),
+        (
+            "attempt",
+            render(&AttemptPage {
+                shell: shell.clone(),
+                attempt,
+                verdict: Some(verdict),
+                log,
+                previous: Some(evil()),
+                live_session: Some(evil()),
+            }),
+        ),
+        (
+            "error",
+            render(&ErrorPage {
+                shell,
+                status: 500,
+                title: evil(),
+                sentence: evil(),
+                mend: Some(evil()),
+                request_id: evil(),
+                link: Some((evil(), evil())),
+            }),
+        ),
+    ]
+}
+
+fn all_pages() -> Vec<(&'static str, String)> {
+    let mut pages = samples::pages();
+    pages.extend(hostile_pages());
+    pages
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    for (name, html) in hostile_pages() {
+        assert!(
+            html.contains("alert(2)") || html.contains("alert%282%29"),
+            "{name}: the hostile text is shown at all"
+        );
+        for tag in tags(&html) {
+            assert!(
+                !(tag.name == "img" && tag.attribute("src") == Some("x")),
+                "{name}: hostile text became an element: {tag:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+    for (name, html) in all_pages() {
+        for tag in tags(&html) {
+            check_policy(name, &tag);
+        }
+    }
+}
+
+/// The rules of `script-src 'self'; style-src 'self'` and of a page that loads nothing from elsewhere.
+fn check_policy(page: &str, tag: &Tag) {
+    if tag.name == "script" && !tag.closing {
+        assert!(tag.attribute("src").is_some(), "{page}: inline script");
+    }
+    assert_ne!(tag.name, "style", "{page}: inline style sheet");
+    for (attribute, value) in &tag.attributes {
+        assert!(!attribute.starts_with("on"), "{page}: inline handler {tag:?}");
+        assert!(!attribute.starts_with("hx-on"), "{page}: inline handler {tag:?}");
+        assert!(!matches!(attribute.as_str(), "style" | "hx-vals" | "hx-vars"), "{page}: {tag:?}");
+        if matches!(attribute.as_str(), "src" | "href" | "action" | "hx-post" | "hx-get" | "sse-connect") {
+            let value = value.as_str();
+            // The sign-in page's link to GitHub and an error's link are given by the api.
+            let given = value.contains("alert(");
+            assert!(
+                given
+                    || value.is_empty()
+                    || value.starts_with('#')
+                    || (value.starts_with('/') && !value.starts_with("//")),
+                "{page}: {attribute}={value}"
+            );
+        }
+        if value.starts_with("/static/") {
+            let path = value.trim_start_matches("/static/");
+            assert!(static_files::get(path).is_some(), "{page}: {value} is not there");
+        }
+    }
+}
+
+#[test]
+fn elements_are_closed_and_ids_are_unique() {
+    const VOID: [&str; 7] = ["meta", "link", "input", "img", "br", "hr", "path"];
+    for (name, html) in all_pages() {
+        let mut open: Vec<String> = Vec::new();
+        let mut ids = std::collections::HashSet::new();
+        for tag in tags(&html) {
+            if let Some(id) = tag.attribute("id") {
+                assert!(ids.insert(id.to_owned()), "{name}: id {id} twice");
+            }
+            if tag.closing {
+                assert_eq!(
+                    open.pop().as_ref(),
+                    Some(&tag.name),
+                    "{name}: </{}> closes something else",
+                    tag.name
+                );
+            } else if !VOID.contains(&tag.name.as_str()) {
+                open.push(tag.name);
+            }
+        }
+        assert!(open.is_empty(), "{name}: never closed: {open:?}");
+    }
+}
+
+#[test]
+fn everything_that_is_pressed_or_filled_in_has_a_name() {
+    for (name, html) in samples::pages() {
+        let all = tags(&html);
+        let labels: Vec<_> =
+            all.iter().filter(|tag| tag.name == "label").filter_map(|tag| tag.attribute("for")).collect();
+        for (place, tag) in all.iter().enumerate() {
+            if tag.name == "input" && tag.attribute("type") != Some("hidden") {
+                assert!(labels.contains(&tag.attribute("id").unwrap_or("")), "{name}: {tag:?} has no label");
+            }
+            if tag.name == "button" && !tag.closing {
+                let text = all[place + 1].before.trim();
+                let busy = all[place + 1].attribute("class") == Some("spinner");
+                assert!(
+                    !text.is_empty() || busy || tag.attribute("aria-label").is_some(),
+                    "{name}: {tag:?} says nothing"
+                );
+            }
+            if tag.name == "img" {
+                assert!(tag.attribute("alt").is_some(), "{name}: {tag:?} has no alt");
+            }
+        }
+        assert!(html.contains("<html lang=\"en\">"), "{name}");
+        assert_eq!(
+            all.iter().filter(|tag| tag.name == "h1" && !tag.closing).count(),
+            1,
+            "{name}: one heading of the page"
+        );
+    }
+}
+
+#[test]
+fn every_command_carries_its_key() {
+    for (name, html) in samples::pages() {
+        let all = tags(&html);
+        for (place, tag) in all.iter().enumerate() {
+            let Some(action) = tag.attribute("action") else { continue };
+            if action.starts_with("/sign-") {
+                continue;
+            }
+            assert_eq!(tag.attribute("method"), Some("post"), "{name}: {action}");
+            let key = all[place + 1..]
+                .iter()
+                .take_while(|tag| tag.name != "form")
+                .find(|tag| tag.attribute("name") == Some("idempotency_key"));
+            assert!(
+                key.and_then(|tag| tag.attribute("value")).is_some_and(|value| !value.is_empty()),
+                "{name}: {action} has no key"
+            );
+        }
+    }
+}
+
+#[test]
+fn event_data_holds_no_carriage_return() {
+    let files = FilesPartial::new(vec![FileEntry { path: "odd\rname".into(), ..FileEntry::default() }]);
+    let data = live::event_data(&files).expect("it renders");
+    assert!(!data.contains('\r'));
+    assert!(data.contains("odd&#13;name"), "{data}");
+}
+
+#[test]
+fn the_tree_puts_folders_first_and_adds_those_that_only_paths_name() {
+    let file = |path: &str| FileEntry { path: path.into(), ..FileEntry::default() };
+    let tree = FilesPartial::new(vec![
+        file("b"),
+        file("a/z/1"),
+        file("a/b"),
+        file("Z"),
+        file("c/d"),
+        FileEntry { folder: true, ..file("e") },
+    ]);
+    let order: Vec<_> = tree.files.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(order, ["a", "a/z", "a/z/1", "a/b", "c", "c/d", "e", "b", "Z"]);
+    let html = tree.render().expect("it renders");
+    assert!(html.contains("aria-level=\"3\" tabindex=\"-1\" data-path=\"a/z/1\""), "{html}");
+}
+
+#[test]
+fn each_log_line_carries_its_job_and_position() {
+    let html = samples::log().render().expect("it renders");
+    assert!(
+        html.contains("data-job=\"0198a7c2-7d1e-7c3a-9b1f-3f2a6c1daa01\" data-position=\"13\">exit code 1<"),
+        "{html}"
+    );
+    assert!(html.contains("<span class=\"ansi-1\">ERROR: No matching distribution"), "{html}");
+    assert!(
+        LogPartial::default().render().expect("it renders").is_empty(),
+        "an empty log has no content for CSS's :empty"
+    );
+}
+
+#[test]
+fn a_finding_leads_into_the_editor_only_where_there_is_one() {
+    let verdict = VerdictPartial {
+        current: CurrentVerdict::Done(Box::new(samples::verdict_failed())),
+        attempts: Vec::new(),
+    };
+    let in_session = verdict.render().expect("it renders");
+    assert!(
+        in_session.contains("data-open-file=\"Dockerfile\" data-open-line=\"4\">Dockerfile:4<"),
+        "{in_session}"
+    );
+    let on_page = samples::attempt_page().render().expect("it renders");
+    assert!(!on_page.contains("data-open-file"));
+    assert!(on_page.contains("<code class=\"place\">Dockerfile:4</code>"));
+    let passed = VerdictPartial {
+        current: CurrentVerdict::Done(Box::new(samples::verdict_passed())),
+        attempts: Vec::new(),
+    }
+    .render()
+    .expect("it renders");
+    assert!(passed.contains("All 6 checks pass.") && !passed.contains("class=\"finding\""));
+}
+
+#[test]
+fn the_status_offers_what_its_stage_allows() {
+    let of = |stage| samples::status(stage).render().expect("it renders");
+    let ready = of(Stage::Ready);
+    assert!(ready.contains("/end\"") && ready.contains("/extend\"") && ready.contains("data-clock"));
+    assert!(!ready.contains("class=\"stage"));
+    let in_line = of(Stage::InLine { place: 3 });
+    assert!(
+        in_line.contains("You are number 3.")
+            && in_line.contains("In line · place 3")
+            && in_line.contains("/end\"")
+    );
+    assert!(!in_line.contains("/extend\""));
+    let ended =
+        of(Stage::Ended { code: "expired".into(), sentence: "Its time was up.".into(), resumable: true });
+    assert!(ended.contains("Its time was up.") && ended.contains("Start again from where you left"));
+    assert!(!ended.contains("/end\"") && !ended.contains("data-clock"));
+    let lost = of(Stage::Ended { code: "failed".into(), sentence: "It failed.".into(), resumable: false });
+    assert!(!lost.contains("Start again from where you left"));
+}
