@@ -54,8 +54,21 @@ enum Active {
     Exec(Arc<Exec>),
     Attachment(Arc<Attachment>),
     Watch(WatchHandle),
-    /// A request of the file helper, or an exec that isn't started yet.
-    Brief,
+    /// A request of the file helper, or something lasting that isn't started yet but may be cancelled already.
+    Brief { cancelled: bool },
+}
+
+impl Active {
+    /// Ends it.
+    fn end(&mut self, forget: bool) {
+        match self {
+            Active::Exec(exec) if forget => exec.abandon(),
+            Active::Exec(exec) => exec.cancel(),
+            Active::Attachment(attachment) => attachment.detach(),
+            Active::Watch(watch) => watch.stop(),
+            Active::Brief { cancelled } => *cancelled = true,
+        }
+    }
 }
 
 struct Connection {
@@ -114,20 +127,18 @@ impl Connection {
                     self.outbox.answer(id, Err(error));
                 }
             }
-            Request::Cancel { target } => {
-                match self.active().get(&target) {
-                    Some(Active::Exec(exec)) => exec.cancel(),
-                    Some(Active::Attachment(attachment)) => attachment.detach(),
-                    Some(Active::Watch(watch)) => watch.stop(),
-                    Some(Active::Brief) | None => {}
+            Request::Cancel { target, forget } => {
+                if let Some(active) = self.active().get_mut(&target) {
+                    active.end(forget);
                 }
                 self.outbox.answer(id, Ok(Reply::Done));
             }
             Request::Ack { target, upto } => match self.active().get(&target) {
                 Some(Active::Exec(exec)) => exec.acknowledge(upto),
                 Some(Active::Attachment(attachment)) => attachment.acknowledge(upto),
+                Some(Active::Watch(watch)) => watch.acknowledge(upto),
                 // It has ended meanwhile.
-                Some(Active::Watch(_) | Active::Brief) | None => {}
+                Some(Active::Brief { .. }) | None => {}
             },
             Request::TerminalOpen(open) => {
                 // Starting a shell takes milliseconds: other requests needn't wait for it.
@@ -177,10 +188,7 @@ impl Connection {
                 Ok(started) => started,
                 Err(error) => return connection.outbox.answer(id, Err(error)),
             };
-            connection.active().insert(id, Active::Exec(Arc::clone(&exec)));
-            if connection.closed.load(Ordering::SeqCst) {
-                exec.abandon();
-            }
+            connection.lasting(id, Active::Exec(Arc::clone(&exec)));
             exec::run(id, &exec, starting, &connection.outbox);
         });
     }
@@ -192,10 +200,7 @@ impl Connection {
         };
         self.brief(id, move |connection| {
             let attachment = terminal.attach(from);
-            connection.active().insert(id, Active::Attachment(Arc::clone(&attachment)));
-            if connection.closed.load(Ordering::SeqCst) {
-                attachment.detach();
-            }
+            connection.lasting(id, Active::Attachment(Arc::clone(&attachment)));
             attachment.run(id, &connection.outbox);
         });
     }
@@ -206,10 +211,7 @@ impl Connection {
             Err(error) => return self.outbox.answer(id, Err(error)),
         };
         self.brief(id, move |connection| {
-            connection.active().insert(id, Active::Watch(handle.clone()));
-            if connection.closed.load(Ordering::SeqCst) {
-                handle.stop();
-            }
+            connection.lasting(id, Active::Watch(handle));
             helper.forward(id, &connection.outbox);
         });
     }
@@ -229,7 +231,7 @@ impl Connection {
                 drop(active);
                 return self.outbox.answer(id, Err(error));
             }
-            active.insert(id, Active::Brief);
+            active.insert(id, Active::Brief { cancelled: false });
         }
         let connection = Arc::clone(self);
         let worker = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
@@ -243,15 +245,21 @@ impl Connection {
         }
     }
 
+    /// Makes something lasting known under its id. What was cancelled while it was being started, or came too late for the
+    /// connection, is ended at once.
+    fn lasting(&self, id: u64, mut started: Active) {
+        let mut active = self.active();
+        let cancelled = matches!(active.get(&id), Some(Active::Brief { cancelled: true }));
+        if cancelled || self.closed.load(Ordering::SeqCst) {
+            started.end(true);
+        }
+        active.insert(id, started);
+    }
+
     fn end(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        for active in self.active().values() {
-            match active {
-                Active::Exec(exec) => exec.abandon(),
-                Active::Attachment(attachment) => attachment.detach(),
-                Active::Watch(watch) => watch.stop(),
-                Active::Brief => {}
-            }
+        for active in self.active().values_mut() {
+            active.end(true);
         }
     }
 

@@ -13,6 +13,8 @@ pub const MAX_BODY: usize = 8 << 20;
 pub const CHUNK: usize = 32 << 10;
 /// Unacknowledged bytes that may be under way for one exec or one terminal reader.
 pub const WINDOW: u64 = 256 << 10;
+/// Unacknowledged `changed` frames of one watch.
+pub const WATCH_WINDOW: u64 = 4;
 /// How long a connection may stay silent before the agent takes the runner for dead.
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of the prefix.

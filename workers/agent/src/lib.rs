@@ -25,7 +25,7 @@
 //! | `status` | `status` |
 //! | `exec` | `exec_started`, any number of `exec_output` (body), `exec_exit` |
 //! | `exec_input` (body) | `done` once the command's pipe has taken the bytes |
-//! | `cancel {target}` | `done`; the target then ends as it ends (`exec_exit`, `detached`, `done`) |
+//! | `cancel {target, forget}` | `done`; the target then ends as it ends (`exec_exit`, `detached`, `done`) |
 //! | `ack {target, upto}` | none |
 //! | `terminal_open` | `terminal` |
 //! | `terminal_attach` | `terminal_attached`, any number of `terminal_output` (body), `terminal_exit` or `detached` |
@@ -44,7 +44,8 @@
 //! Many things share one stream, so nothing may fill it. An `exec` or a `terminal_attach` has a
 //! window of [`frame::WINDOW`] bytes: the agent sends no more than that beyond what the runner has
 //! acknowledged with `ack` (cumulative: bytes consumed of an exec's two streams together;
-//! the position consumed of a terminal). A command whose reader stops reading is thereby stopped by its own
+//! the position consumed of a terminal). A watch counts its `changed` frames and is [`frame::WATCH_WINDOW`] of them ahead at
+//! most; changes that come meanwhile are merged. A command whose reader stops reading is thereby stopped by its own
 //! full pipe, as in any shell pipeline. A terminal is paused while an attached reader lags by more than its
 //! window, for five seconds at most: then the shell goes on, and the reader, when it
 //! returns, is told from where the output is still kept.

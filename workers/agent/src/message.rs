@@ -44,12 +44,15 @@ pub enum Request {
     Cancel {
         /// Its id.
         target: u64,
+        /// Send no more of an exec's output: nobody reads it.
+        #[serde(default)]
+        forget: bool,
     },
     /// The reader has consumed output.
     Ack {
-        /// The exec's or attachment's id.
+        /// The exec's, attachment's or watch's id.
         target: u64,
-        /// Bytes consumed since the exec began, or the terminal position consumed up to.
+        /// Bytes consumed since the exec began, the terminal position consumed up to, or `changed` frames of a watch.
         upto: u64,
     },
     /// Make sure that a terminal with a running shell exists.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containrlab_agent::TEMPORARY_PREFIX;
-use containrlab_agent::frame;
+use containrlab_agent::frame::{self, WATCH_WINDOW};
 use containrlab_agent::message::{ErrorCode, FromAgent, Reply, WireError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
@@ -19,6 +19,7 @@ use rustix::fs::{Dir, OFlags};
 
 use crate::files::{Root, cannot};
 use crate::learner::Learner;
+use crate::window::Window;
 use crate::{files, os, supervised};
 
 /// A batch is sent when nothing happened for this long …
@@ -34,18 +35,27 @@ const BLIND_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Stops a watch.
 #[derive(Clone, Debug)]
-pub(crate) struct WatchHandle(Arc<UnixStream>);
+pub(crate) struct WatchHandle {
+    stream: Arc<UnixStream>,
+    window: Arc<Window>,
+}
 
 impl WatchHandle {
     /// Ends the watch; its forwarding then returns.
     pub(crate) fn stop(&self) {
-        let _ = self.0.shutdown(std::net::Shutdown::Both);
+        self.window.close();
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// The reader has taken this many batches since the beginning.
+    pub(crate) fn acknowledge(&self, upto: u64) {
+        self.window.acknowledge(upto);
     }
 }
 
 /// A running helper.
 pub(crate) struct Helper {
-    stream: WatchHandle,
+    handle: WatchHandle,
     child: Child,
 }
 
@@ -60,14 +70,15 @@ pub(crate) fn start(learner: &Learner, ignore: &[String]) -> Result<(WatchHandle
     let mut command = learner.helper("watch");
     command.arg(&learner.workspace).args(ignore).stdin(Stdio::from(theirs)).stdout(Stdio::from(output));
     let child = command.spawn().map_err(failed)?;
-    let handle = WatchHandle(Arc::new(ours));
-    Ok((handle.clone(), Helper { stream: handle, child }))
+    let handle = WatchHandle { stream: Arc::new(ours), window: Arc::default() };
+    Ok((handle.clone(), Helper { handle, child }))
 }
 
 impl Helper {
-    /// Passes on what the helper tells until the watch is stopped.
+    /// Passes on what the helper tells until the watch is stopped. A helper that is not listened to blocks, and the kernel keeps its
+    /// events, or tells it that they were too many.
     pub(crate) fn forward(self, id: u64, outbox: &crate::connection::Outbox) {
-        let mut reader = BufReader::new(&*self.stream.0);
+        let mut reader = BufReader::new(&*self.handle.stream);
         let mut last = Reply::Done;
         while let Ok(Some((header, _))) = frame::read(&mut reader) {
             let Ok(FromAgent { reply, .. }) = serde_json::from_slice(&header) else { break };
@@ -76,11 +87,12 @@ impl Helper {
                 last = reply;
                 break;
             }
-            if !outbox.send(id, &reply, &[]) {
+            let room = !matches!(reply, Reply::Changed { .. }) || self.handle.window.take(1, WATCH_WINDOW).is_some();
+            if !room || !outbox.send(id, &reply, &[]) {
                 break;
             }
         }
-        self.stream.stop();
+        self.handle.stop();
         outbox.send(id, &last, &[]);
         supervised::reap(self.child);
     }
