@@ -3,8 +3,9 @@
 use super::progress::BuildReport;
 use crate::lab::Lab;
 
-/// Hosts that labs fetch from; a failure to reach them is not the learner's.
-const HOSTS: [&str; 14] = [
+/// Hosts that labs fetch packages from; a failure to reach them is not the learner's. Registries are not among them:
+/// a misspelt image is looked for there too, and that one is the learner's.
+const HOSTS: [&str; 11] = [
     "pypi.org",
     "files.pythonhosted.org",
     "deb.debian.org",
@@ -16,9 +17,6 @@ const HOSTS: [&str; 14] = [
     "sum.golang.org",
     "index.crates.io",
     "static.crates.io",
-    "registry-1.docker.io",
-    "auth.docker.io",
-    "production.cloudflare.docker.com",
 ];
 
 /// Words of programs that could not reach a host.

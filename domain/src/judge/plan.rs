@@ -97,16 +97,17 @@ impl Plan {
     pub fn for_lab(lab: &Lab, files: &LabFiles) -> Self {
         let mut plan = Self { steps: Vec::new(), limits: lab.limits };
         let dockerfile = Subject::dockerfile(files);
-        if Subject::new(files, dockerfile.as_ref()).dockerfile_fault().is_some() {
+        let subject = Subject::new(files, dockerfile.as_ref());
+        if subject.dockerfile_fault().is_some() {
             return plan;
         }
         for check in &lab.checks {
-            plan.add(&check.kind, lab);
+            plan.add(&check.kind, lab, &subject);
         }
         plan
     }
 
-    fn add(&mut self, check: &CheckKind, lab: &Lab) {
+    fn add(&mut self, check: &CheckKind, lab: &Lab, subject: &Subject<'_>) {
         match check {
             CheckKind::Build(_) => {
                 self.build();
@@ -114,7 +115,7 @@ impl Plan {
             CheckKind::BuildCache(check) => {
                 let build = self.build();
                 let action = Action::Rebuild {
-                    touch: check.touch.clone(),
+                    touch: check.touched(subject),
                     timeout_seconds: self.limits.build_seconds,
                 };
                 self.step(rebuild_step(&check.touch), &[build], action);

@@ -1,7 +1,7 @@
 //! Labs: what a learner is asked to do, as a folder of files.
 //!
-//! A lab is `lab.toml`, `description.md`, `starter/` (what a session begins with), `solution/`, and `wrong/<name>/`
-//! (an overlay on the solution with an `expect.toml` that names the codes it must fail with). `labs/README.md` tells
+//! A lab is `lab.toml`, `description.md`, `starter/` (what a session begins with), `solution/` (an overlay on the
+//! starter), and `wrong/<name>/` (an overlay on the solution with an `expect.toml` that names the codes it must fail with). `labs/README.md` tells
 //! authors how to write one. [`Lab::parse`] reads all of it and tells every problem at once, with line and suggestion.
 
 mod manifest;
@@ -59,7 +59,7 @@ pub struct Lab {
     pub checks: Vec<Check>,
     /// What a workspace starts with.
     pub starter: LabFiles,
-    /// A workspace that passes.
+    /// A workspace that passes: the starter with the files of `solution/` on it.
     pub solution: LabFiles,
     /// Workspaces that do not, and what the judge must say about each.
     pub wrong: Vec<WrongAnswer>,

@@ -46,12 +46,14 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
         })
         .collect();
     let starter = folder(&files, "starter/");
-    let solution = folder(&files, "solution/");
-    for (name, content) in [("starter", &starter), ("solution", &solution)] {
+    let changes = folder(&files, "solution/");
+    for (name, content) in [("starter", &starter), ("solution", &changes)] {
         if content.is_empty() {
             problems.push(LabProblem::new(format!("{name}/"), "the folder is missing or empty"));
         }
     }
+    let mut solution = starter.clone();
+    solution.extend(changes);
     let wrong = read_wrong_answers(&files, &solution, &checks, &mut problems);
     if !problems.is_empty() {
         problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dependencies::install_steps;
 use super::{Answer, Ecosystem, finding};
+use crate::context::DockerIgnore;
+use crate::judge::Subject;
 use crate::judge::evaluate::Facts;
 use crate::judge::observation::Observed;
 use crate::judge::plan::rebuild_step;
@@ -37,6 +39,18 @@ impl BuildCache {
 
     pub(in crate::judge) fn title(&self) -> String {
         "A second build after an edit takes the dependencies from the cache".to_owned()
+    }
+
+    /// The files to change: those that the lab names, or, when the learner has none of these, the first source file
+    /// that a build sends.
+    pub(in crate::judge) fn touched(&self, subject: &Subject<'_>) -> Vec<String> {
+        let named: Vec<String> =
+            self.touch.iter().filter(|path| subject.files.contains_key(*path)).cloned().collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let is_source = DockerIgnore::parse(&self.ecosystem.source().join("\n"));
+        subject.copyable.iter().find(|path| is_source.excludes(path)).cloned().into_iter().collect()
     }
 
     pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
