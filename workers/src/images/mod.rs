@@ -71,6 +71,32 @@ pub struct ImageSettings {
     pub mirror: Option<String>,
 }
 
+impl ImageSettings {
+    /// Reads what is about this machine and its network, through `variable`: IMAGES_FROM, DEBIAN_MIRROR, EXTRA_CA_CERTS (a
+    /// PEM file; without it, what the machine's administrator added to Debian's certificates) and pip's own.
+    ///
+    /// # Errors
+    /// A sentence about a value that can't be used.
+    pub fn read(
+        folder: PathBuf,
+        agent: PathBuf,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let source = set("IMAGES_FROM").map_or(Ok(ImageSource::Auto), |text| text.parse())?;
+        let extra_ca_certs = match set("EXTRA_CA_CERTS") {
+            None => SiteSettings::certificates_of_this_machine(),
+            Some(path) => Some(
+                std::fs::read_to_string(&path)
+                    .map_err(|error| format!("EXTRA_CA_CERTS, {path}, can't be read: {error}"))?,
+            ),
+        };
+        let site =
+            SiteSettings { extra_ca_certs, pip_conf: SiteSettings::pip_conf_from(&set), apt_conf: None };
+        Ok(Self { folder, agent, source, site, mirror: set("DEBIAN_MIRROR") })
+    }
+}
+
 /// The images as the host's engine knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSet {

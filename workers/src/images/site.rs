@@ -13,6 +13,9 @@ pub struct SiteSettings {
     pub apt_conf: Option<String>,
 }
 
+/// Where Debian wants an administrator to lay certificates.
+const LOCAL_CERTIFICATES: &str = "/usr/local/share/ca-certificates";
+
 /// pip's variables that make sense on another machine too: where packages come from and how long to wait, not paths.
 const PIP_VARIABLES: [(&str, &str); 4] = [
     ("PIP_INDEX_URL", "index-url"),
@@ -33,6 +36,22 @@ impl SiteSettings {
             })
             .collect();
         (!lines.is_empty()).then(|| format!("[global]\n{lines}"))
+    }
+
+    /// The certificate authorities that this machine's owner added to Debian's, which builds inside sandboxes need as much as
+    /// this machine does; none if there are none.
+    pub fn certificates_of_this_machine() -> Option<String> {
+        let mut files: Vec<_> =
+            std::fs::read_dir(LOCAL_CERTIFICATES).ok()?.flatten().map(|entry| entry.path()).collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+        files.sort();
+        // A file that can't be read is none that this machine trusts either.
+        let pem: String = files
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok())
+            .map(|pem| pem + "\n")
+            .collect();
+        (!pem.is_empty()).then_some(pem)
     }
 
     /// The context of a layer that puts the settings on top of an image; empty if there is nothing to put.

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::CreateContainerOptions;
-use containrlab_agent::message::EngineState;
 use containrlab_domain::ids::SandboxId;
 
 use super::golden::Prepared;
-use super::{AgentClient, Sandbox, SandboxError, SandboxSpec, Sandboxes, container};
+use super::{AgentClient, AgentError, Sandbox, SandboxError, SandboxSpec, Sandboxes, container};
 
 /// How often a starting sandbox is asked whether it is there yet.
 const ASK_EVERY: Duration = Duration::from_millis(25);
@@ -98,30 +97,20 @@ impl Sandboxes {
         agent: &AgentClient,
         deadline: Instant,
     ) -> Result<(), SandboxError> {
-        let give_up =
-            |detail: String| SandboxError::NotReady { waited: self.inner.settings.ready_timeout, detail };
-        loop {
-            let status = match agent.status().await {
-                Ok(status) => status,
-                Err(error) => match self.cause_of_death(id).await? {
-                    Some(cause) => return Err(SandboxError::Died { detail: cause.detail }),
-                    None => return Err(error.into()),
-                },
-            };
-            let engine = status.engine;
-            match engine.state {
-                EngineState::Ready => return Ok(()),
-                EngineState::Starting | EngineState::Restarting if Instant::now() < deadline => {}
-                state => {
-                    let mut detail = engine.detail.unwrap_or_else(|| format!("{state:?}"));
-                    for line in engine.log {
-                        detail.push('\n');
-                        detail.push_str(&line);
-                    }
-                    return Err(give_up(detail));
-                }
+        match agent.wait_ready(deadline.into()).await {
+            Ok(_) => Ok(()),
+            Err(AgentError::NotReady(engine)) => {
+                let mut lines = vec![engine.detail.unwrap_or_else(|| format!("{:?}", engine.state))];
+                lines.extend(engine.log);
+                Err(SandboxError::NotReady {
+                    waited: self.inner.settings.ready_timeout,
+                    detail: lines.join("\n"),
+                })
             }
-            tokio::time::sleep(ASK_EVERY).await;
+            Err(error) => match self.cause_of_death(id).await? {
+                Some(cause) => Err(SandboxError::Died { detail: cause.detail }),
+                None => Err(error.into()),
+            },
         }
     }
 }
@@ -148,11 +137,10 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let (sandboxes, id) = (self.sandboxes.clone(), self.id);
-        let Ok(runtime) = tokio::runtime::Handle::try_current()
-            .map_err(|_| ())
-            .and_then(|r| if self.kept { Err(()) } else { Ok(r) })
-        else {
-            self.sandboxes.making().remove(&id);
+        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| !self.kept);
+        // Without a runtime the process is about to end: the next one's clean-up finds what is left.
+        let Some(runtime) = runtime else {
+            sandboxes.making().remove(&id);
             return;
         };
         runtime.spawn(async move {

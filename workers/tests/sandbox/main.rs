@@ -1,0 +1,8 @@
+//! Sandboxes on the real engine. `make test` brings what these tests need.
+
+mod bed;
+
+mod engine;
+mod isolation;
+mod lifecycle;
+mod volumes;
