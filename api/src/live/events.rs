@@ -1,0 +1,132 @@
+//! A session's events for programs: server-sent events whose data is JSON.
+//!
+//! | event | data | `id:` |
+//! |---|---|---|
+//! | an event type of the ledger, such as `SandboxReady` | an entry of the timeline | its position |
+//! | `session` | the session as it is now; sent when it differs from what was sent | none |
+//! | `log` | `{job, kind, start, from, next, complete, text}`: a piece of a job's log | none |
+//! | `end` | `{}`: the session has ended, every verdict is said, nothing follows | none |
+//!
+//! Whoever connects again with `Last-Event-ID` gets the events after it. Logs begin at the latest job's beginning on each
+//! connection; `from` and `next` tell what was there before.
+
+use std::convert::Infallible;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use containrlab_domain::ids::SessionId;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::logs::LogPiece;
+use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, Snapshot, TimelineTail};
+use crate::state::App;
+use crate::wire::{EntryJson, SessionJson};
+use crate::{Error, problem};
+
+/// Answers with the stream of a session's events after a position of the ledger.
+pub(crate) async fn stream(app: App, session: SessionId, after: i64) -> Result<Response, Error> {
+    let mut follower = Follower {
+        bell: app.store.live().subscribe(session),
+        session,
+        timeline: TimelineTail::new(session, after),
+        logs: LogTail::new(Cut::Letters, LogCursor::default()),
+        sent: None,
+        snapshot: None,
+        more: false,
+        app,
+    };
+    let (first, over) = follower.step().await?;
+    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
+    tokio::spawn(async move {
+        if let Err(error) = follower.run(first, over, &sender).await {
+            tracing::warn!(%session, error = %problem::chain(&error), "an event stream broke off");
+        }
+    });
+    let stream = ReceiverStream::new(receiver);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+type Sent = Result<Event, Infallible>;
+
+/// One program's view of a session.
+struct Follower {
+    app: App,
+    session: SessionId,
+    bell: containrlab_store::live::Doorbell,
+    timeline: TimelineTail,
+    logs: LogTail,
+    /// The session as it was last sent, without the server's time.
+    sent: Option<String>,
+    snapshot: Option<Snapshot>,
+    /// Whether the logs hold more than was read at once.
+    more: bool,
+}
+
+impl Follower {
+    async fn run(&mut self, first: Vec<Event>, over: bool, sender: &mpsc::Sender<Sent>) -> Result<(), Error> {
+        let (mut events, mut over) = (first, over);
+        loop {
+            for event in events {
+                if sender.send(Ok(event)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if over {
+                let _ = sender.send(Ok(Event::default().event("end").data("{}"))).await;
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.bell.rung(), if !self.more => {}
+                () = std::future::ready(()), if self.more => {}
+                () = sender.closed() => return Ok(()),
+                () = self.app.shutdown.cancelled() => return Ok(()),
+            }
+            (events, over) = self.step().await?;
+        }
+    }
+
+    /// What is new, and whether nothing will come any more.
+    async fn step(&mut self) -> Result<(Vec<Event>, bool), Error> {
+        let mut events = Vec::new();
+        let entries = self.timeline.step(&self.app).await?;
+        for entry in &entries {
+            let event = Event::default().event(&entry.event_type).id(entry.position.to_string());
+            events.push(event.json_data(EntryJson::from(entry)).map_err(Error::internal)?);
+        }
+        if !entries.is_empty() || self.snapshot.as_ref().is_none_or(Snapshot::waits) {
+            let snapshot = Snapshot::read(&self.app, self.session).await?;
+            let session = SessionJson::new(&snapshot.session, snapshot.place_in_line);
+            let plain = serde_json::to_string(&SessionJson { now: Timestamp::UNIX_EPOCH, ..session.clone() })
+                .map_err(Error::internal)?;
+            if self.sent.as_ref() != Some(&plain) {
+                self.sent = Some(plain);
+                events.push(Event::default().event("session").json_data(session).map_err(Error::internal)?);
+            }
+            self.snapshot = Some(snapshot);
+        }
+        let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
+        let over = snapshot.is_over();
+        let (pieces, more) = self.logs.step(&self.app, &snapshot.jobs).await?;
+        for piece in &pieces {
+            events.push(log_event(piece)?);
+        }
+        self.more = more;
+        Ok((events, over && !more))
+    }
+}
+
+fn log_event(piece: &LogPiece) -> Result<Event, Error> {
+    let data = json!({
+        "job": piece.job.job_id,
+        "kind": piece.job.kind.as_str(),
+        "start": piece.job.starts,
+        "from": piece.part.from,
+        "next": piece.part.next(),
+        "complete": piece.part.complete,
+        "text": String::from_utf8_lossy(&piece.part.bytes),
+    });
+    Event::default().event("log").json_data(data).map_err(Error::internal)
+}

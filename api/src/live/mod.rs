@@ -1,0 +1,23 @@
+//! How pages and programs stay up to date: server-sent events, one stream for pages ([`page`], HTML fragments) and one for
+//! programs ([`events`], JSON). Both wait at the session's bell and read the ledger again when it rings; a bell that
+//! nobody hears costs a second at most.
+
+mod events;
+mod logs;
+mod page;
+mod snapshot;
+mod timeline;
+
+pub(crate) use events::stream as event_stream;
+pub(crate) use logs::{Cut, LogCursor, LogTail};
+pub(crate) use page::{log_partial, stream as page_stream};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use timeline::TimelineTail;
+
+use std::time::Duration;
+
+/// How often a stream says something when there is nothing to say, so that nothing in between takes it for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Events that may wait for a slow reader before the stream waits for it.
+const IN_FLIGHT: usize = 16;

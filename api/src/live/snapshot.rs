@@ -1,0 +1,95 @@
+//! All that a session's page shows, as it is at one moment.
+
+use containrlab_domain::ids::SessionId;
+use containrlab_domain::session::Phase;
+use containrlab_domain::workspace::Tree;
+use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, SessionRow};
+use containrlab_web_templates::{FilesPartial, JobsPartial, StatusPartial, VerdictPartial};
+
+use crate::Error;
+use crate::services::{files, reads};
+use crate::state::App;
+use crate::view;
+
+/// A session with everything around it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The session.
+    pub(crate) session: SessionRow,
+    /// Its place in line.
+    pub(crate) place_in_line: Option<u32>,
+    /// Its files.
+    pub(crate) tree: Tree,
+    /// Its jobs, oldest first.
+    pub(crate) jobs: Vec<JobRow>,
+    /// The learner's attempts in its lab, newest first.
+    attempts: Vec<AttemptRow>,
+    /// Whether a new session can go on from this one: it has ended, and no other is active in its lab.
+    resumable: bool,
+}
+
+impl Snapshot {
+    /// Reads a session.
+    pub(crate) async fn read(app: &App, id: SessionId) -> Result<Self, Error> {
+        let session = app.store.session(id).await?.ok_or(Error::NoSuchSession)?;
+        let (learner, slug) = (session.learner_id, &session.lab.slug);
+        let resumable =
+            session.phase == Phase::Ended && app.store.active_session(learner, slug).await?.is_none();
+        Ok(Self {
+            place_in_line: reads::place_in_line(app, &session).await?,
+            tree: files::tree(app, &session).await?.0,
+            jobs: app.store.jobs_of(id).await?,
+            attempts: app.store.attempts_of(learner, Some(slug), None).await?,
+            resumable,
+            session,
+        })
+    }
+
+    /// Whether something may change without an event of this session: others in line before it leave.
+    pub(crate) fn waits(&self) -> bool {
+        self.session.phase == Phase::Starting
+    }
+
+    /// Whether nothing will happen any more: it has ended and every verdict is said.
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.phase == Phase::Ended
+            && self.jobs.iter().all(|job| job.state == JobRowState::Done)
+            && self.own_attempts().all(|attempt| attempt.state == AttemptState::Judged)
+    }
+
+    /// Attempts of this very session, newest first.
+    fn own_attempts(&self) -> impl Iterator<Item = &AttemptRow> {
+        self.attempts.iter().filter(|attempt| attempt.session_id == self.session.session_id)
+    }
+
+    /// State and clock.
+    pub(crate) fn status(&self, key: &str) -> StatusPartial {
+        view::status(&self.session, self.place_in_line, self.resumable, key)
+    }
+
+    /// The file tree.
+    pub(crate) fn files(&self) -> FilesPartial {
+        view::files(&self.tree)
+    }
+
+    /// Build, Run, Submit and the latest jobs.
+    pub(crate) fn jobs(&self, key: &str) -> JobsPartial {
+        let newest_first: Vec<JobRow> = self.jobs.iter().rev().cloned().collect();
+        view::jobs(&self.session, &newest_first, &self.attempts, key)
+    }
+
+    /// Verdict and attempts.
+    pub(crate) fn verdict(&self, app: &App) -> VerdictPartial {
+        let newest = self.own_attempts().next();
+        let previous = newest.and_then(|newest| {
+            self.attempts
+                .iter()
+                .filter(|attempt| attempt.number < newest.number)
+                .max_by_key(|attempt| attempt.number)
+        });
+        VerdictPartial {
+            current: view::current(newest, previous),
+            attempts: view::attempt_rows(app, &self.attempts),
+        }
+    }
+}

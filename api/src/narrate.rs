@@ -1,0 +1,168 @@
+//! The ledger in words: one sentence for each event that a learner may want to know of.
+
+use containrlab_domain::actor::RecordedActor;
+use containrlab_domain::attempt::{Attempt, AttemptEvent};
+use containrlab_domain::job::JobOutcome;
+use containrlab_domain::session::{Origin, Session, SessionEvent, Work};
+use containrlab_domain::verdict::{Verdict, VerdictStatus};
+use containrlab_domain::workspace::{Workspace, WorkspaceEvent};
+use containrlab_store::TimelineEntry;
+use containrlab_web_templates::{TimelineKind, words};
+use cqrs_es::Aggregate;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::problem::sentence;
+
+/// What happened, in a sentence, and what kind of thing it is.
+pub(crate) struct Told {
+    /// What kind of thing.
+    pub(crate) kind: TimelineKind,
+    /// The sentence.
+    pub(crate) text: String,
+}
+
+/// Tells an event; `None` for what is of no interest to a learner.
+pub(crate) fn tell(entry: &TimelineEntry) -> Option<Told> {
+    let payload = &entry.payload;
+    let (kind, text) = match entry.aggregate_type.as_str() {
+        Session::TYPE => session(read(payload)?)?,
+        Workspace::TYPE => (TimelineKind::File, workspace(read(payload)?)),
+        Attempt::TYPE => attempt(read(payload)?)?,
+        _ => return None,
+    };
+    Some(Told { kind, text })
+}
+
+/// By whose hand, in a word for the one who looks.
+pub(crate) fn actor(actor: &RecordedActor) -> &'static str {
+    match actor {
+        RecordedActor::Learner(_) => "you",
+        RecordedActor::Terminal(_) => "terminal",
+        RecordedActor::System(_) => "system",
+    }
+}
+
+/// An event of a version that this program does not know is told by nobody, which is better than wrongly.
+fn read<T: DeserializeOwned>(payload: &Value) -> Option<T> {
+    T::deserialize(payload).ok()
+}
+
+fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
+    use TimelineKind::{Failure, Job, Session, Success};
+    Some(match event {
+        SessionEvent::Requested { origin: Origin::Starter, .. } => {
+            (Session, "The lab was started from its starter files.".to_owned())
+        }
+        SessionEvent::Requested { origin: Origin::Continued { .. }, .. } => {
+            (Session, "The lab was started from the files of an earlier session.".to_owned())
+        }
+        SessionEvent::ProvisioningStarted { start_number: 1, .. } => {
+            (Session, "A sandbox is being prepared.".to_owned())
+        }
+        SessionEvent::ProvisioningStarted { start_number, .. } => {
+            (Session, format!("A sandbox is being prepared (try {start_number})."))
+        }
+        SessionEvent::ProvisioningReleased { reason, .. } => {
+            (Failure, format!("Preparing the sandbox did not work out ({reason}); it is tried again."))
+        }
+        SessionEvent::SandboxReady { .. } => (Session, "The sandbox is ready.".to_owned()),
+        SessionEvent::Extended { by_seconds } => {
+            (Session, format!("The session was extended by {}.", words::millis(by_seconds * 1000)))
+        }
+        SessionEvent::TerminalOpened { terminal, .. } => {
+            (Session, format!("The terminal {terminal} was opened."))
+        }
+        SessionEvent::TerminalClosed { terminal, exit_code } => {
+            (Session, format!("The shell of the terminal {terminal} ended with {exit_code}."))
+        }
+        SessionEvent::JobRequested { work, .. } => (Job, requested(&work)),
+        SessionEvent::JobStarted { start_number, .. } if start_number > 1 => {
+            (Job, format!("It was started again (try {start_number})."))
+        }
+        // The outcome follows soon, and says more.
+        SessionEvent::JobStarted { .. } | SessionEvent::EndingStarted { .. } => return None,
+        SessionEvent::JobFinished { outcome, .. } => {
+            (if outcome.succeeded() { Success } else { Failure }, outcome_sentence(&outcome))
+        }
+        SessionEvent::EndRequested { .. } => {
+            (Session, "The session is ending; its files are kept.".to_owned())
+        }
+        SessionEvent::Ended { reason } => (Session, reason.sentence()),
+    })
+}
+
+fn requested(work: &Work) -> String {
+    match work {
+        Work::Build { tag } => format!("A build of {tag} was asked for."),
+        Work::Run { image, .. } => format!("A run of {image} was asked for."),
+        Work::Exec { argv, .. } => {
+            let command: String = argv.join(" ").chars().take(80).collect();
+            format!("The command {command} was asked for.")
+        }
+    }
+}
+
+/// How a job came out, in a sentence.
+pub(crate) fn outcome_sentence(outcome: &JobOutcome) -> String {
+    match outcome {
+        JobOutcome::Exited { code: 0, milliseconds } => format!("Done in {}.", words::millis(*milliseconds)),
+        JobOutcome::Exited { code, milliseconds } => {
+            format!("Ended with exit code {code} after {}.", words::millis(*milliseconds))
+        }
+        JobOutcome::TimedOut { seconds } => {
+            format!("Stopped at its limit of {}.", words::millis(seconds * 1000))
+        }
+        JobOutcome::Failed { detail, .. } => sentence(detail),
+    }
+}
+
+fn workspace(event: WorkspaceEvent) -> String {
+    match event {
+        WorkspaceEvent::Opened { tree, .. } => {
+            format!(
+                "The workspace was opened with {}.",
+                words::count(tree.files.len() as u64, "file", "files")
+            )
+        }
+        WorkspaceEvent::FileWritten { path, entry } => {
+            format!("{path} was saved ({}).", words::bytes(entry.size))
+        }
+        WorkspaceEvent::FolderCreated { path } => format!("The folder {path} was made."),
+        WorkspaceEvent::Deleted { path } => format!("{path} was deleted."),
+        WorkspaceEvent::Renamed { from, to } => format!("{from} was renamed to {to}."),
+        WorkspaceEvent::NotKept { path, reason } => format!("{path} is not kept: {}", sentence(&reason)),
+    }
+}
+
+fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
+    use TimelineKind::{Attempt, Failure, Success};
+    Some(match event {
+        AttemptEvent::Submitted { .. } => (Attempt, "An attempt was submitted.".to_owned()),
+        AttemptEvent::JudgingStarted { start_number: 1, .. } => (Attempt, "The judge has begun.".to_owned()),
+        AttemptEvent::JudgingStarted { start_number, .. } => {
+            (Attempt, format!("The judge has begun again (try {start_number})."))
+        }
+        AttemptEvent::JudgingReleased { reason, .. } => {
+            (Failure, format!("The judge could not go on ({reason}); it is tried again."))
+        }
+        AttemptEvent::Judged { verdict } => match verdict.status {
+            VerdictStatus::Passed => (Success, verdict_sentence(&verdict)),
+            _ => (Failure, verdict_sentence(&verdict)),
+        },
+    })
+}
+
+/// A verdict in a sentence.
+pub(crate) fn verdict_sentence(verdict: &Verdict) -> String {
+    let checks = verdict.checks.len() as u64;
+    let findings = verdict.failures.len() as u64;
+    match verdict.status {
+        VerdictStatus::Passed if checks > 1 => format!("Passed: all {checks} checks are met."),
+        VerdictStatus::Passed => "Passed: everything is right.".to_owned(),
+        VerdictStatus::Failed => format!("Not yet: {}.", words::count(findings, "finding", "findings")),
+        VerdictStatus::Inconclusive => {
+            "The judge could not tell, through no fault of yours. Submit again.".to_owned()
+        }
+    }
+}

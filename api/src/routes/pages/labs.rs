@@ -1,0 +1,101 @@
+//! The labs.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{Html, Response};
+use containrlab_domain::ids::WorkspaceId;
+use containrlab_domain::session::Phase;
+use containrlab_store::LearnerRow;
+use containrlab_store::labs::LoadedLab;
+use containrlab_web_templates::{LabPage, LabsPage, Nav, StartChoice};
+use serde::Deserialize;
+
+use super::{lead_to, page as html, see_other, shell};
+use crate::extract::{Asker, FormBody, IdempotencyKey, SignedIn};
+use crate::services::reads;
+use crate::services::start_lab::{From as StartFrom, find_lab, start_lab};
+use crate::state::App;
+use crate::{Error, markdown, view};
+
+/// `GET /`: the labs, or the sign-in for whoever is nobody yet.
+pub(super) async fn home(_: SignedIn) -> Result<Response, Error> {
+    see_other("/labs")
+}
+
+/// `GET /labs`.
+pub(super) async fn list(State(app): State<App>, SignedIn(learner): SignedIn) -> Result<Html<String>, Error> {
+    let states = reads::lab_states(&app, learner.learner_id).await?;
+    let card = |loaded: &LoadedLab| view::lab_card(&loaded.lab, states.get(&loaded.lab.slug));
+    html(&LabsPage {
+        shell: shell("Labs", &learner, Nav::Labs),
+        labs: app.labs.all().into_iter().map(card).collect(),
+    })
+}
+
+/// `GET /labs/{slug}`.
+pub(super) async fn page(
+    State(app): State<App>,
+    SignedIn(learner): SignedIn,
+    Path(slug): Path<String>,
+) -> Result<Html<String>, Error> {
+    let lab = &find_lab(&app, &slug)?.lab;
+    let states = reads::lab_states(&app, learner.learner_id).await?;
+    let attempts = app.store.attempts_of(learner.learner_id, Some(&lab.slug), None).await?;
+    html(&LabPage {
+        shell: shell(&lab.title, &learner, Nav::Labs),
+        lab: view::lab_card(lab, states.get(&lab.slug)),
+        text: markdown::render(&lab.description),
+        steps: view::lab_steps(lab),
+        checks: view::lab_checks(lab),
+        start: start_choice(&app, &learner, &slug).await?,
+        idempotency_key: view::fresh_key(),
+        attempts: view::attempt_rows(&app, &attempts),
+    })
+}
+
+async fn start_choice(app: &App, learner: &LearnerRow, slug: &str) -> Result<StartChoice, Error> {
+    let slug = &find_lab(app, slug)?.lab.slug;
+    let Some(last) = app.store.last_session(learner.learner_id, slug).await? else {
+        return Ok(StartChoice::Fresh);
+    };
+    if last.phase != Phase::Ended {
+        return Ok(StartChoice::Active { session: last.session_id.to_string() });
+    }
+    let Some((tree, _)) = app.store.workspace_tree(WorkspaceId::of(last.session_id)).await? else {
+        return Ok(StartChoice::Fresh);
+    };
+    Ok(StartChoice::Resume {
+        session: last.session_id.to_string(),
+        saved_at: last.ended_at.unwrap_or(last.requested_at),
+        files: u32::try_from(tree.files.len()).unwrap_or(u32::MAX),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct StartForm {
+    #[serde(default)]
+    idempotency_key: Option<String>,
+    /// A session to go on from; empty for a fresh start.
+    #[serde(default)]
+    from: String,
+}
+
+/// `POST /labs/{slug}/start`.
+pub(super) async fn start(
+    State(app): State<App>,
+    asker: Asker,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    FormBody(form): FormBody<StartForm>,
+) -> Result<Response, Error> {
+    let lab = find_lab(&app, &slug)?;
+    let from = match form.from.as_str() {
+        "" => StartFrom::Starter,
+        id => StartFrom::Earlier(id.parse().map_err(|_| Error::NoSuchSession)?),
+    };
+    let key = IdempotencyKey::of_field(form.idempotency_key)?;
+    match start_lab(&app, &asker, lab, from, &key).await {
+        Ok(session) => lead_to(&headers, &format!("/sessions/{}", session.session_id)),
+        Err(error) => Err(error),
+    }
+}

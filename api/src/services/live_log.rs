@@ -1,0 +1,108 @@
+//! A log as it grows, read as text.
+
+use containrlab_domain::ids::RecordingId;
+
+use crate::Error;
+use crate::state::App;
+
+/// Bytes that are read at once.
+const PORTION: usize = 256 * 1024;
+
+/// A part of a log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogPart {
+    /// The position of its first byte.
+    pub(crate) from: u64,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether nothing more will come after them.
+    pub(crate) complete: bool,
+}
+
+impl LogPart {
+    /// The position after its last byte.
+    pub(crate) fn next(&self) -> u64 {
+        self.from + self.bytes.len() as u64
+    }
+
+    /// Leaves a letter of which only the beginning is there for the next part, unless none will come.
+    pub(crate) fn keep_whole_letters(&mut self) {
+        if !self.complete {
+            let whole = whole_letters(&self.bytes);
+            self.bytes.truncate(whole);
+        }
+    }
+
+    /// Its text and the position after it.
+    pub(crate) fn into_text(mut self) -> (String, u64) {
+        self.keep_whole_letters();
+        let next = self.next();
+        (String::from_utf8_lossy(&self.bytes).into_owned(), next)
+    }
+}
+
+/// Length of the bytes without a letter at their end that is cut in two.
+fn whole_letters(bytes: &[u8]) -> usize {
+    // A letter has four bytes at most, so its first one is among the last three if it is cut.
+    let tail = bytes.len().saturating_sub(3);
+    for (index, byte) in bytes.iter().enumerate().skip(tail).rev() {
+        let length = match byte {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            0x80..=0xbf => continue,
+            _ => return bytes.len(),
+        };
+        return if index + length > bytes.len() { index } else { bytes.len() };
+    }
+    bytes.len()
+}
+
+/// Reads the next part of a log. `over` says whether whoever writes it is done.
+pub(crate) async fn read(
+    app: &App,
+    log: Option<RecordingId>,
+    from: u64,
+    over: bool,
+) -> Result<LogPart, Error> {
+    let nothing = LogPart { from, bytes: Vec::new(), complete: over };
+    let Some(id) = log else { return Ok(nothing) };
+    let Some(recording) = app.store.recording(id).await? else { return Ok(nothing) };
+    let mut bytes = Vec::new();
+    if from < recording.length {
+        for chunk in app.store.read_recording(id, from, PORTION).await? {
+            if chunk.code != containrlab_store::ChunkCode::Output {
+                continue;
+            }
+            // The chunk that holds the position may begin before it.
+            let position = from + bytes.len() as u64;
+            let skip = usize::try_from(position.saturating_sub(chunk.position)).unwrap_or(usize::MAX);
+            bytes.extend_from_slice(chunk.data.get(skip..).unwrap_or_default());
+        }
+    }
+    let reached = from + bytes.len() as u64 >= recording.length;
+    let complete = reached && (over || recording.closed_at.is_some());
+    Ok(LogPart { from, bytes, complete })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8], complete: bool) -> (String, u64) {
+        LogPart { from: 10, bytes: bytes.to_vec(), complete }.into_text()
+    }
+
+    #[test]
+    fn a_letter_is_never_cut_in_two() {
+        assert_eq!(text(b"abc", false), ("abc".to_owned(), 13));
+        assert_eq!(text("aé".as_bytes(), false), ("aé".to_owned(), 13));
+        assert_eq!(text(&"aé".as_bytes()[..2], false), ("a".to_owned(), 11));
+        assert_eq!(text(&"🐳".as_bytes()[..3], false), (String::new(), 10));
+        assert_eq!(text("🐳".as_bytes(), false), ("🐳".to_owned(), 14));
+        assert_eq!(text(&"aé".as_bytes()[..2], true), ("a\u{fffd}".to_owned(), 12));
+        // What is no UTF-8 at all holds nothing up.
+        assert_eq!(text(b"a\x80\x80\x80\x80", false).1, 15);
+        assert_eq!(text(b"a\xff", false), ("a\u{fffd}".to_owned(), 12));
+    }
+}

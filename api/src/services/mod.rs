@@ -1,0 +1,10 @@
+//! Use cases. A page and its API route call the same function here, so that they cannot come to differ.
+
+pub(crate) mod files;
+pub(crate) mod jobs;
+pub(crate) mod lifecycle;
+pub(crate) mod live_log;
+pub(crate) mod reads;
+pub(crate) mod runner;
+pub(crate) mod start_lab;
+pub(crate) mod submit;

@@ -1,0 +1,60 @@
+//! Submitting: the workspace is frozen as it is now, and a verdict is owed.
+
+use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptError};
+use containrlab_domain::ids::{AttemptId, JobId, WorkspaceId};
+use containrlab_domain::session::{Phase, SessionError};
+use containrlab_store::{AttemptRow, AttemptState, CommandError, SessionRow};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::extract::{Asker, IdempotencyKey};
+use crate::services::runner;
+use crate::state::App;
+
+/// Hands in the files of a session as they are now.
+pub(crate) async fn submit(
+    app: &App,
+    asker: &Asker,
+    session: &SessionRow,
+    key: &IdempotencyKey,
+) -> Result<AttemptRow, Error> {
+    let id = AttemptId(key.id_for(asker.learner, &format!("submit {}", session.session_id)));
+    if let Some(attempt) = app.store.attempt(id).await? {
+        return Ok(attempt);
+    }
+    match session.phase {
+        Phase::Ready => {}
+        Phase::Unborn | Phase::Starting => return Err(Error::Session(SessionError::NotReady)),
+        Phase::Ending | Phase::Ended => return Err(Error::Session(SessionError::Ended)),
+    }
+    let attempts = app.store.attempts_of(asker.learner, None, Some(session.session_id)).await?;
+    if let Some(open) = attempts.iter().find(|attempt| attempt.state != AttemptState::Judged) {
+        return Err(Error::Judging { attempt: open.attempt_id });
+    }
+    runner::flush(app, session).await?;
+    let workspace = app.store.workspace_tree(WorkspaceId::of(session.session_id)).await?;
+    let (tree, _) = workspace.ok_or(Error::NoSuchSession)?;
+    let command = AttemptCommand::Submit {
+        attempt: id,
+        session: session.session_id,
+        learner: asker.learner,
+        lab: session.lab.clone(),
+        tree: app.store.put_tree(&tree).await?,
+        judge_job: JobId(Uuid::now_v7()),
+    };
+    match app.store.execute::<Attempt>(id.0, command, &asker.provenance()).await {
+        Ok(_) | Err(CommandError::Refused(AttemptError::AlreadySubmitted)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    tracing::info!(attempt = %id, session = %session.session_id, "an attempt was submitted");
+    app.store
+        .attempt(id)
+        .await?
+        .ok_or_else(|| Error::internal("an attempt is gone right after its submission"))
+}
+
+/// An attempt of this learner.
+pub(crate) async fn find(app: &App, asker: &Asker, id: AttemptId) -> Result<AttemptRow, Error> {
+    let attempt = app.store.attempt(id).await?;
+    attempt.filter(|attempt| attempt.learner_id == asker.learner).ok_or(Error::NoSuchAttempt)
+}

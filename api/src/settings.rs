@@ -1,0 +1,104 @@
+//! What the api needs to know; the command line reads it from the environment and hands it in.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use containrlab_domain::workspace::WorkspaceLimits;
+use url::Url;
+
+use crate::Error;
+
+/// How long a sign-in lasts without being renewed.
+pub const LOGIN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What the api needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where people reach the pages, when that is not this machine alone. Decides which origin may send commands and
+    /// whether cookies are for HTTPS only.
+    pub public_url: Option<Url>,
+    /// Whether a name alone is enough to sign in; refused together with `public_url`.
+    pub local_sign_in: bool,
+    /// The folder with one folder per lab.
+    pub labs_dir: PathBuf,
+    /// How long a session lives from the moment its sandbox is ready, and how much an extension adds.
+    pub session_ttl: Duration,
+    /// How much a workspace may hold.
+    pub workspace_limits: WorkspaceLimits,
+    /// What the api shows a runner's gateway to be let in.
+    pub runner_token: RunnerToken,
+}
+
+impl Settings {
+    /// Refuses settings that would let strangers in.
+    ///
+    /// # Errors
+    /// [`Error::LocalSignInWithPublicUrl`], or [`Error::PublicUrl`] when the address has no host.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.public_url {
+            Some(_) if self.local_sign_in => Err(Error::LocalSignInWithPublicUrl),
+            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
+                Err(Error::PublicUrl(url.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether browsers reach this by HTTPS only.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+/// The secret that api and runners share. Never printed.
+#[derive(Clone)]
+pub struct RunnerToken(String);
+
+impl RunnerToken {
+    /// Wraps a token.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself, for the `Authorization` header and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RunnerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RunnerToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(public_url: Option<&str>, local_sign_in: bool) -> Settings {
+        Settings {
+            public_url: public_url.map(|url| Url::parse(url).expect("a URL")),
+            local_sign_in,
+            labs_dir: PathBuf::new(),
+            session_ttl: Duration::from_secs(1800),
+            workspace_limits: WorkspaceLimits::default(),
+            runner_token: RunnerToken::new("secret"),
+        }
+    }
+
+    #[test]
+    fn a_name_alone_lets_nobody_in_from_outside() {
+        assert!(settings(None, true).check().is_ok());
+        assert!(settings(Some("https://labs.example"), false).check().is_ok());
+        let refused = settings(Some("https://labs.example"), true).check().expect_err("refused");
+        assert!(refused.to_string().contains("LOCAL_SIGN_IN"), "{refused}");
+        assert!(settings(Some("file:///tmp"), false).check().is_err());
+    }
+
+    #[test]
+    fn the_token_is_not_printed() {
+        assert!(!format!("{:?}", settings(None, true)).contains("secret"));
+    }
+}
