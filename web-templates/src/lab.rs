@@ -4,8 +4,8 @@ use askama::Template;
 use jiff::Timestamp;
 
 use crate::attempts::AttemptRow;
-use crate::words;
 use crate::{LabCard, Shell, TrustedHtml};
+use crate::{static_files, words};
 
 /// `/labs/{slug}`. The start form posts `idempotency_key` and `from` (a session id to go on from, or empty for a
 /// fresh start) to `/labs/{slug}/start`.
@@ -31,6 +31,18 @@ pub struct LabPage {
 }
 
 impl LabPage {
+    /// What the session page will need, for the browser to fetch while the person reads.
+    fn session_assets(&self) -> String {
+        let urls: Vec<_> = static_files::paths()
+            .filter(|path| {
+                path.starts_with("js/") || path.starts_with("vendor/") || *path == "css/session.css"
+            })
+            .filter(|path| !path.ends_with("LICENSE"))
+            .map(crate::asset_url)
+            .collect();
+        urls.join(" ")
+    }
+
     fn is_fresh(&self) -> bool {
         matches!(self.start, StartChoice::Fresh)
     }

@@ -25,9 +25,10 @@
 //! **Twice is harmless, too.** Each line carries its job and position (`data-job`, `data-position`), and the page drops
 //! lines whose position in that job it has already shown. The server may therefore err on the side of sending again.
 //!
-//! Send a comment line every 15 s or so to keep proxies from closing the stream. **When the session has ended** and its
-//! last events are out, send an event `close` (data `ended`): the page closes its source for good. A stream that just
-//! ends is taken for a lost connection and opened again.
+//! Begin with `retry: 1000`, so that a lost connection is back in a second. Send a comment line every 15 s or so to keep
+//! proxies from closing the stream. **When the session has ended** and its last events are out, send an event `close`
+//! (data `ended`): the page closes its source for good. A stream that just ends is taken for a lost connection and
+//! opened again.
 //!
 //! **Forms** carry a hidden field `idempotency_key`. Posted by htmx (`HX-Request: true`), the api answers 204 on
 //! success, an `HX-Redirect` header where the person should go elsewhere, and `application/problem+json` on failure,

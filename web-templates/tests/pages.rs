@@ -222,9 +222,9 @@ fn check_policy(page: &str, tag: &Tag) {
                 "{page}: {attribute}={value}"
             );
         }
-        if value.starts_with("/static/") {
-            let path = value.trim_start_matches("/static/");
-            assert!(static_files::get(path).is_some(), "{page}: {value} is not there");
+        for url in value.split(' ').filter(|url| url.starts_with("/static/")) {
+            let path = url.trim_start_matches("/static/");
+            assert!(static_files::get(path).is_some(), "{page}: {url} is not there");
         }
     }
 }

@@ -3,6 +3,8 @@ import { Problem, problemFrom } from './problem.js';
 import { toastProblem } from './toast.js';
 import { confirm } from './dialog.js';
 
+const MOST_TRIES = 3;
+
 /** `beforeAction(name)` may refuse by throwing; `onAction(name)` is told once the server has taken the command. */
 export function watchActions({ beforeAction, onAction }) {
   // htmx asks before every request, and waits.
@@ -17,6 +19,8 @@ export function watchActions({ beforeAction, onAction }) {
 
   async function prepare(form) {
     const { confirm: text, confirmTitle: title, confirmYes: yes, action } = form.dataset;
+    // Sent before and not heard of: the same again, with the same key.
+    if (form.dataset.tries) return form.isConnected;
     if (text && !await confirm({ title, text, yes, danger: true })) return false;
     if (action) await beforeAction(action);
     // A live update may have drawn the form anew meanwhile; the new one has its own key and can be pressed again.
@@ -30,13 +34,23 @@ export function watchActions({ beforeAction, onAction }) {
   document.addEventListener('htmx:afterRequest', ({ detail: { elt, successful, xhr } }) => {
     elt.querySelector('[type="submit"]')?.removeAttribute('aria-busy');
     // Not after a lost connection: the server may have it, and the same key finds out.
-    if (xhr.status !== 0) renewKey(elt);
+    if (xhr.status !== 0) {
+      delete elt.dataset.tries;
+      renewKey(elt);
+    }
     if (successful && elt.dataset.action) onAction(elt.dataset.action);
   });
   document.addEventListener('htmx:responseError', ({ detail: { xhr } }) => {
     toastProblem(problemFrom(xhr.status, xhr.getResponseHeader('content-type'), xhr.responseText));
   });
-  document.addEventListener('htmx:sendError', () => {
+  document.addEventListener('htmx:sendError', ({ detail: { elt } }) => {
+    const tries = Number(elt.dataset.tries ?? 0) + 1;
+    if (tries <= MOST_TRIES && elt.isConnected) {
+      elt.dataset.tries = tries;
+      setTimeout(() => elt.requestSubmit(), 300 * tries);
+      return;
+    }
+    delete elt.dataset.tries;
     toastProblem(new Problem({ title: 'The server can’t be reached', detail: 'The command did not get through.', mend: 'Look at your connection and press the button again.' }));
   });
 }

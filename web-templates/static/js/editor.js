@@ -256,8 +256,14 @@ export class Editor extends EventTarget {
       answer = await requestJson('PUT', this.url(file.path), { content: text, expected_hash: file.hash });
     } catch (error) {
       if (error.status !== 409) throw error;
+      // The server may have this very text: a save whose answer was lost, or the same change made in the terminal.
+      const there = await requestJson('GET', this.url(file.path)).catch(() => null);
+      if (there?.content === text) {
+        this.accept(file, text, there.hash);
+        return;
+      }
       file.conflict = true;
-      file.serverHash = error.body.current_hash ?? null;
+      file.serverHash = there?.hash ?? error.body.current_hash ?? null;
       this.draw();
       return this.settle(file);
     }

@@ -7,6 +7,14 @@ keepRelativeTimesFresh();
 // The session page adds its own, which lead into the terminal.
 if (!document.querySelector('.session')) codeTools({});
 
+// While a lab's text is read, the parts of its session page are fetched into the browser's cache.
+const warm = document.querySelector('[data-warm]')?.dataset.warm.split(' ') ?? [];
+if (warm.length > 0) {
+  setTimeout(async () => {
+    for (const url of warm) await fetch(url, { priority: 'low' }).catch(() => {});
+  }, 500);
+}
+
 // A plain form that starts something is sent once, however often its button is pressed.
 document.addEventListener('submit', (event) => {
   const form = event.target;

@@ -25,20 +25,36 @@ export function problemFrom(status, contentType, text) {
   return new Problem({ status, title: 'That did not work', detail: `The server answered with status ${status}.`, mend: 'Try again in a moment.' });
 }
 
+/** Waits before further tries of what may be sent twice: a network that blinks is nobody's business. */
+const WAITS = [200, 600, 1500];
+const MAY_BE_SENT_TWICE = ['GET', 'PUT'];
+
+async function fetchPatiently(url, options) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await fetch(url, options);
+    } catch (error) {
+      if (tries >= WAITS.length || !MAY_BE_SENT_TWICE.includes(options.method)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, WAITS[tries]));
+    }
+  }
+}
+
 /** fetch with JSON in and out; throws a Problem on every failure, also when the server can't be reached. */
 export async function requestJson(method, url, body) {
   let response;
+  let text;
   try {
-    response = await fetch(url, {
+    response = await fetchPatiently(url, {
       method,
       credentials: 'same-origin',
       headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    text = await response.text();
   } catch {
     throw new Problem({ title: 'The server can’t be reached', detail: 'Nothing is lost: what you typed is kept in this browser.', mend: 'Look at your connection and try again.' });
   }
-  const text = await response.text();
   if (!response.ok) throw problemFrom(response.status, response.headers.get('content-type'), text);
   return text === '' ? null : JSON.parse(text);
 }
