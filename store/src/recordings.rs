@@ -144,6 +144,41 @@ impl Store {
         Ok(length)
     }
 
+    /// Leaves out what nobody has any more: the next output that is kept has this position. Does nothing when the
+    /// recording is that long already.
+    ///
+    /// # Errors
+    /// See [`Store::open_recording`].
+    pub async fn skip_recording(&self, recording: RecordingId, to: u64) -> Result<(), StoreError> {
+        let client = self.database().await?;
+        let statement = client
+            .prepare_cached("update recordings set length = $2 where recording_id = $1 and length < $2")
+            .await?;
+        client.execute(&statement, &[&recording.0, &signed(to)]).await?;
+        Ok(())
+    }
+
+    /// Where output goes on after a position at which there is none: beyond what [`Store::skip_recording`] left out.
+    ///
+    /// # Errors
+    /// See [`Store::open_recording`].
+    pub async fn recording_goes_on(
+        &self,
+        recording: RecordingId,
+        after: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let client = self.database().await?;
+        let statement = client
+            .prepare_cached(
+                "select min(position) as position from recording_chunks \
+                 where recording_id = $1 and code = 'o' and position > $2",
+            )
+            .await?;
+        let row = client.query_one(&statement, &[&recording.0, &signed(after)]).await?;
+        let position: Option<i64> = column(&row, "position")?;
+        Ok(position.and_then(|position| u64::try_from(position).ok()))
+    }
+
     /// Notes that a terminal got a new size when its next byte had this position; the last one at a position counts.
     ///
     /// # Errors

@@ -29,6 +29,18 @@ impl Store {
         let version = unsigned(first, "version")?;
         Ok(Some((read_tree(&rows)?, version)))
     }
+
+    /// A workspace's version alone: whether somebody's copy is behind. `None` when it was never opened.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database has trouble.
+    pub async fn workspace_version(&self, workspace: WorkspaceId) -> Result<Option<u64>, StoreError> {
+        let client = self.database().await?;
+        let statement =
+            client.prepare_cached("select version from workspaces where workspace_id = $1").await?;
+        let row = client.query_opt(&statement, &[&workspace.0]).await?;
+        row.as_ref().map(|row| unsigned(row, "version")).transpose()
+    }
 }
 
 fn read_tree(rows: &[Row]) -> Result<Tree, StoreError> {

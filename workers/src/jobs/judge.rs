@@ -1,0 +1,86 @@
+//! Judges an attempt, or gives it back when the platform is at fault.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use containrlab_domain::attempt::{Attempt, AttemptCommand};
+use containrlab_domain::ids::{AttemptId, RecordingId};
+use containrlab_domain::job::MAX_STARTS;
+use containrlab_domain::verdict::{Verdict, VerdictStatus};
+use containrlab_store::JobRow;
+use tokio_util::sync::CancellationToken;
+
+use super::LogWriter;
+use super::frame::{record, start};
+use super::lease::Lease;
+use crate::error::Error;
+use crate::judge;
+use crate::runner::Runner;
+
+/// Bytes of output that are kept of one judgement.
+const LOG_LIMIT: usize = 4 << 20;
+
+/// How long a judgement may take as a whole; its steps have limits of their own.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> {
+    let log = RecordingId(uuid::Uuid::now_v7());
+    let started =
+        start::<Attempt>(&runner, &row, |claim| AttemptCommand::StartJudging { claim, log }).await?;
+    let Some(lease) = started else { return Ok(()) };
+    let attempt = AttemptId(row.aggregate_id);
+    let never = CancellationToken::new();
+    let work = tokio::time::timeout(LIMIT, judge_attempt(&runner, attempt, &lease, log));
+    let command = match lease.hold(&runner, &never, work).await {
+        Ok(Ok(Ok(verdict))) => conclude(&lease, verdict),
+        Ok(Ok(Err(error))) => {
+            tracing::error!(%attempt, %error, start = lease.start_number, "an attempt could not be judged");
+            conclude(&lease, platform_fault(error.code()))
+        }
+        Ok(Err(_)) => {
+            tracing::error!(%attempt, "a judgement took too long");
+            conclude(&lease, platform_fault("judge_timed_out"))
+        }
+        // One try to give it back; otherwise its lease runs out.
+        Err(why) => {
+            tracing::info!(%attempt, ?why, "a judgement was let go");
+            AttemptCommand::ReleaseJudging { lease: lease.id, reason: "runner_stopped".to_owned() }
+        }
+    };
+    record::<Attempt>(&runner, &lease, attempt.0, command).await;
+    Ok(())
+}
+
+async fn judge_attempt(
+    runner: &Arc<Runner>,
+    attempt: AttemptId,
+    lease: &Lease,
+    log: RecordingId,
+) -> Result<Verdict, Error> {
+    let row = runner
+        .store
+        .attempt(attempt)
+        .await?
+        .ok_or(Error::Busy("the attempt is not in the read model yet"))?;
+    let mut log = LogWriter::open(runner.store.clone(), log, row.session_id, LOG_LIMIT).await?;
+    let verdict = judge::judge(runner, &row, lease.id, &mut log).await;
+    log.close().await;
+    verdict
+}
+
+/// A verdict is said; one that the platform could not reach is tried again a few times first.
+fn conclude(lease: &Lease, verdict: Verdict) -> AttemptCommand {
+    if verdict.status == VerdictStatus::Inconclusive && lease.start_number < MAX_STARTS {
+        let reason = verdict.failures.first().map_or("inconclusive", |finding| &finding.code).to_owned();
+        return AttemptCommand::ReleaseJudging { lease: lease.id, reason };
+    }
+    AttemptCommand::Judge { lease: lease.id, verdict }
+}
+
+fn platform_fault(code: &str) -> Verdict {
+    Verdict::inconclusive(
+        code,
+        "The judge could not do its work: the platform had a fault.",
+        "This is not your doing and does not count. Submit again in a moment.",
+    )
+}
