@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use containrlab_agent::PROTOCOL_VERSION;
-use containrlab_agent::frame::{self, SILENCE};
+use containrlab_agent::frame::{self, FrameError, SILENCE};
 use containrlab_agent::message::{ErrorCode, ExecRequest, FromAgent, Reply, Request, Status, ToAgent, WireError};
 
 use crate::exec::{self, Exec};
@@ -37,7 +37,9 @@ impl Outbox {
         let sent = frame::write(&mut *stream, &FromAgent { id, reply: reply.clone() }, body);
         if let Err(error) = &sent {
             // Part of a frame may be out: nothing that follows it could be understood.
-            eprintln!("containrlab-agent: a connection is given up: {error}");
+            if !is_hang_up(error) {
+                eprintln!("containrlab-agent: a connection is given up: {error}");
+            }
             self.broken.store(true, Ordering::SeqCst);
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
@@ -96,6 +98,7 @@ pub(crate) fn serve(agent: Arc<Agent>, stream: UnixStream) -> std::io::Result<()
                 Err(error) => break Some(error.to_string()),
             },
             Ok(None) => break None,
+            Err(error) if is_hang_up(&error) => break None,
             Err(error) => break Some(error.to_string()),
         }
     };
@@ -105,6 +108,12 @@ pub(crate) fn serve(agent: Arc<Agent>, stream: UnixStream) -> std::io::Result<()
     connection.end();
     let _ = stream.shutdown(std::net::Shutdown::Both);
     Ok(())
+}
+
+/// Whether the runner has simply gone: that is told by nobody's log.
+fn is_hang_up(error: &FrameError) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error, FrameError::Io(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
 }
 
 impl Connection {
@@ -180,7 +189,7 @@ impl Connection {
 
     fn exec(self: &Arc<Self>, id: u64, request: ExecRequest) {
         self.brief(id, move |connection| {
-            let Some(_place) = connection.agent.take_exec_place() else {
+            let Some(place) = connection.agent.take_exec_place() else {
                 let error = WireError::new(ErrorCode::Busy, "Too many commands run at once in this sandbox.");
                 return connection.outbox.answer(id, Err(error));
             };
@@ -189,7 +198,10 @@ impl Connection {
                 Err(error) => return connection.outbox.answer(id, Err(error)),
             };
             connection.lasting(id, Active::Exec(Arc::clone(&exec)));
-            exec::run(id, &exec, starting, &connection.outbox);
+            let exit = exec::run(id, &exec, starting, &connection.outbox);
+            // Before the runner hears of the end: it may use the place at once.
+            drop(place);
+            connection.outbox.send(id, &Reply::ExecExit(exit), &[]);
         });
     }
 

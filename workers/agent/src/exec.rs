@@ -117,8 +117,8 @@ pub(crate) fn start(learner: &Learner, request: ExecRequest) -> Result<(Arc<Exec
     Ok((Arc::new(exec), Starting { supervised, began, deadline, input: receiver }))
 }
 
-/// Streams the command's output and, at last, its exit. Returns when the exit is sent.
-pub(crate) fn run(id: u64, exec: &Arc<Exec>, mut starting: Starting, outbox: &Arc<Outbox>) {
+/// Streams the command's output until it has ended and all is sent; how it ended.
+pub(crate) fn run(id: u64, exec: &Arc<Exec>, mut starting: Starting, outbox: &Arc<Outbox>) -> ExecExit {
     outbox.send(id, &Reply::ExecStarted { pid: starting.supervised.pid }, &[]);
     let ended = Arc::new(AtomicBool::new(false));
     let supervisor = &mut starting.supervised.supervisor;
@@ -146,13 +146,12 @@ pub(crate) fn run(id: u64, exec: &Arc<Exec>, mut starting: Starting, outbox: &Ar
         // A panic there has been printed; the exit is still worth telling.
         let _ = forwarder.join();
     }
-    let exit = ExecExit {
+    ExecExit {
         exit: waited.exit,
         timed_out: waited.timed_out,
         cancelled: exec.cancelled.load(Ordering::SeqCst) && !waited.timed_out,
         duration_ms: u64::try_from(starting.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-    };
-    outbox.send(id, &Reply::ExecExit(exit), &[]);
+    }
 }
 
 /// Sends one stream's bytes until it ends. Room is taken only when there is something to read, so that a

@@ -1,0 +1,10 @@
+//! The client and the agent against each other: real processes, real terminals, no Docker.
+//!
+//! The agent runs as `serve --as-is`: as whoever runs the tests and without an engine. What needs another user, capabilities or an
+//! engine is tested in real sandboxes.
+
+mod exec;
+mod files;
+mod support;
+mod terminal;
+mod watch;

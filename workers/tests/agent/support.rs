@@ -1,0 +1,152 @@
+//! An agent of one's own for each test, and a connection that can be cut.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use containrlab_agent::message::ExecRequest;
+use containrlab_workers::sandbox::{AgentClient, AgentError, Complaint, Pipe, Transport};
+use tempfile::TempDir;
+
+/// Longest wait for anything that should happen.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// A running agent, with a folder of its own. Ended, with all that it started, when dropped.
+pub struct TestAgent {
+    process: Child,
+    folder: TempDir,
+    wires: Wires,
+}
+
+impl TestAgent {
+    /// Starts one.
+    pub async fn start() -> TestAgent {
+        TestAgent::keeping(8 << 20).await
+    }
+
+    /// Starts one whose terminals keep only so many bytes.
+    pub async fn keeping(bytes: usize) -> TestAgent {
+        let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("workspace")).unwrap();
+        let process = Command::new(program())
+            .args(["serve", "--as-is", "--socket"])
+            .arg(folder.path().join("socket"))
+            .arg("--workspace")
+            .arg(folder.path().join("workspace"))
+            .arg("--keep")
+            .arg(bytes.to_string())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let socket = folder.path().join("socket");
+        let agent = TestAgent { process, folder, wires: Wires { socket, open: Arc::default() } };
+        until("the agent listens", async || tokio::net::UnixStream::connect(&agent.wires.socket).await.is_ok()).await;
+        agent
+    }
+
+    /// Connects.
+    pub async fn client(&self) -> AgentClient {
+        AgentClient::over(self.wires.clone()).await.unwrap()
+    }
+
+    /// Its workspace, seen from here.
+    pub fn workspace(&self) -> PathBuf {
+        self.folder.path().join("workspace")
+    }
+
+    /// Breaks all connections, as a dying Docker engine or runner would.
+    pub fn cut(&self) {
+        for wire in self.wires.open.lock().unwrap().drain(..) {
+            let _ = wire.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// How many processes whose command line holds this run.
+    pub fn processes_with(mark: &str) -> usize {
+        let mine = std::process::id();
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()).is_some_and(|pid: u32| pid != mine))
+            .filter(|entry| {
+                std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(mark))
+            })
+            .count()
+    }
+}
+
+impl Drop for TestAgent {
+    fn drop(&mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.process.id() as i32) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// Connections to the agent's socket, remembered so that they can be cut.
+#[derive(Clone)]
+struct Wires {
+    socket: PathBuf,
+    open: Arc<Mutex<Vec<std::os::unix::net::UnixStream>>>,
+}
+
+#[async_trait]
+impl Transport for Wires {
+    async fn open(&self) -> Result<Pipe, AgentError> {
+        let unreachable = |error: std::io::Error| AgentError::Unreachable(error.to_string());
+        let stream = std::os::unix::net::UnixStream::connect(&self.socket).map_err(unreachable)?;
+        self.open.lock().unwrap().push(stream.try_clone().map_err(unreachable)?);
+        stream.set_nonblocking(true).map_err(unreachable)?;
+        let (reader, writer) = tokio::net::UnixStream::from_std(stream).map_err(unreachable)?.into_split();
+        Ok(Pipe { reader: Box::new(reader), writer: Box::new(writer), complaint: Complaint::default() })
+    }
+}
+
+/// The agent's program, built once for all tests: cargo gives a test only the programs of its own package.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("CONTAINRLAB_TEST_AGENT") {
+            return program.into();
+        }
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--package", "containrlab-agent", "--message-format", "json-render-diagnostics"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "the agent can't be built");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .expect("cargo names the program that it built")
+    })
+}
+
+/// A command of the shell.
+pub fn sh(script: &str) -> ExecRequest {
+    ExecRequest { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), ..ExecRequest::default() }
+}
+
+/// Waits until something is true.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits for something that should come soon.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LIMIT, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("in vain: {what}"),
+    }
+}
