@@ -11,15 +11,18 @@ mod debootstrap;
 mod plan;
 mod site;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 pub use self::catalogue::{Catalogue, ImageEntry};
 pub use self::site::SiteSettings;
 
-use self::plan::{Plan, Way};
+use self::plan::{Plan, Planned, Way};
 use crate::sandbox::SandboxError;
 
 /// The label of every image that we made, with its name as value.
@@ -148,32 +151,51 @@ impl Images {
         }
         let plan = self.plan(self.registry_wanted(progress).await)?;
         let set = plan.set();
-        for image in plan.0 {
-            if !fresh && self.is_there(&image.reference).await? {
-                continue;
+        let mut waiting = plan.0;
+        let mut done = HashSet::new();
+        let mut running = FuturesUnordered::new();
+        loop {
+            // Side by side where one isn't based on the other: most of a build is one processor unpacking packages.
+            let startable = |image: &mut Planned| image.way.base().is_none_or(|base| done.contains(base));
+            running.extend(waiting.extract_if(.., startable).map(|image| self.make(image, fresh, progress)));
+            match running.next().await {
+                Some(made) => drop(done.insert(made?)),
+                None => return Ok(set),
             }
-            let started = Instant::now();
-            let name = &image.entry.name;
-            match image.way {
-                Way::Pull(from) => {
-                    progress(&format!("Pulling {name}"));
-                    self.pull(&from).await?;
-                    self.put_site_layer(name, &from, &image.reference).await?;
-                }
-                Way::Debootstrap(suite) => {
-                    progress(&format!("Making {name} of Debian packages"));
-                    let raw = format!("{}-raw", image.reference);
-                    self.debootstrap(name, &suite, &raw).await?;
-                    self.put_site_layer(name, &raw, &image.reference).await?;
-                }
-                Way::Build { context, base } => {
-                    progress(&format!("Building {name}"));
-                    self.build(name, context, &base, &image.reference, fresh).await?;
-                }
-            }
-            progress(&format!("{name} is ready ({:.1} s)", started.elapsed().as_secs_f64()));
         }
-        Ok(set)
+    }
+
+    /// Makes one image, if it isn't there, and gives its reference.
+    async fn make(
+        &self,
+        image: Planned,
+        fresh: bool,
+        progress: Progress<'_>,
+    ) -> Result<String, SandboxError> {
+        let Planned { entry: ImageEntry { name, .. }, reference, way, .. } = image;
+        if !fresh && self.is_there(&reference).await? {
+            return Ok(reference);
+        }
+        let started = Instant::now();
+        match way {
+            Way::Pull(from) => {
+                progress(&format!("Pulling {name}"));
+                self.pull(&from).await?;
+                self.put_site_layer(&name, &from, &reference).await?;
+            }
+            Way::Debootstrap(suite) => {
+                progress(&format!("Making {name} of Debian packages"));
+                let raw = format!("{reference}-raw");
+                self.debootstrap(&name, &suite, &raw).await?;
+                self.put_site_layer(&name, &raw, &reference).await?;
+            }
+            Way::Build { context, base } => {
+                progress(&format!("Building {name}"));
+                self.build(&name, context, &base, &reference, fresh).await?;
+            }
+        }
+        progress(&format!("{name} is ready ({:.1} s)", started.elapsed().as_secs_f64()));
+        Ok(reference)
     }
 
     fn plan(&self, from_registry: bool) -> Result<Plan, SandboxError> {

@@ -31,6 +31,16 @@ pub(super) enum Way {
     },
 }
 
+impl Way {
+    /// The image that has to be there before.
+    pub(super) fn base(&self) -> Option<&String> {
+        match self {
+            Self::Build { base, .. } => Some(base),
+            Self::Pull(_) | Self::Debootstrap(_) => None,
+        }
+    }
+}
+
 /// One image, with the reference that says all that went into it.
 #[derive(Debug)]
 pub(super) struct Planned {

@@ -7,7 +7,7 @@ use bollard::models::{
 use containrlab_domain::ids::SandboxId;
 use std::path::Path;
 
-use super::labels::SandboxSpec;
+use super::labels::{Role, SandboxSpec};
 use super::settings::SandboxSettings;
 use super::volumes::FOLDERS;
 
@@ -61,6 +61,10 @@ pub(super) fn body(
         ..HostConfig::default()
     };
     settings.limits.apply(&mut config);
+    if spec.role == Role::Golden {
+        // Nobody has to share with it: everybody waits for it.
+        config.nano_cpus = None;
+    }
     ContainerCreateBody {
         hostname: Some("lab".to_owned()),
         image: Some(image.to_owned()),
@@ -113,7 +117,6 @@ mod tests {
 
     use super::*;
     use crate::images::ImageSettings;
-    use crate::sandbox::labels::Role;
 
     #[test]
     fn a_sandbox_is_not_privileged_and_sees_only_its_volume() {
