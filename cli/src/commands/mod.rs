@@ -1,0 +1,8 @@
+//! The commands that are one call into another crate.
+
+pub(crate) mod api;
+pub(crate) mod images;
+pub(crate) mod labs;
+pub(crate) mod migrate;
+pub(crate) mod runner;
+pub(crate) mod sandboxes;
