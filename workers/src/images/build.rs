@@ -101,8 +101,7 @@ impl Images {
 
     /// Removes an image if it is there; one that is in use stays.
     pub(super) async fn forget(&self, reference: &str) {
-        let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
-        if let Err(error) = self.docker.remove_image(reference, Some(options), None).await {
+        if let Err(error) = self.docker.remove_image(reference, None::<RemoveImageOptions>, None).await {
             tracing::debug!(reference, %error, "an image stays");
         }
     }

@@ -95,7 +95,7 @@ impl ImageSettings {
             ),
         };
         let site =
-            SiteSettings { extra_ca_certs, pip_conf: SiteSettings::pip_conf_from(&set), apt_conf: None };
+            SiteSettings { extra_ca_certs, pip_conf: SiteSettings::pip_conf_from(set), apt_conf: None };
         Ok(Self { folder, agent, source, site, mirror: set("DEBIAN_MIRROR") })
     }
 }
