@@ -10,6 +10,7 @@ use futures::TryFutureExt;
 use futures::future::try_join3;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -187,10 +188,15 @@ async fn insert<A: Recorded>(
     let lock_parameters: [&(dyn ToSql + Sync); 3] = [&session, &A::TYPE, &append.id];
     let insert_parameters: [&(dyn ToSql + Sync); 8] =
         [&A::TYPE, &append.id, &metadata, &session, &sequences, &types, &versions, &payloads];
-    // Sent one after the other without waiting in between; PostgreSQL works them off in this order.
+    let guard = match append.start {
+        Some(start) => Some((start, transaction.prepare_cached(GUARD).await?)),
+        None => None,
+    };
+    // Sent one after the other without waiting in between; PostgreSQL works them off in this order. The rows' locks
+    // come after the timeline's in every append, so no two of them wait for one another crosswise.
     let (_, (), rows) = try_join3(
         transaction.query(&lock, &lock_parameters).map_err(AppendError::from),
-        guard(transaction, append),
+        refuse_if_held(transaction, append.id, guard),
         transaction.query(&insert, &insert_parameters).map_err(AppendError::from),
     )
     .await?;
@@ -202,16 +208,17 @@ async fn insert<A: Recorded>(
     })
 }
 
-/// Refuses to start what somebody else holds. The rows' locks come after the timeline's, as in every append, so that
-/// no two appends wait for one another.
-async fn guard<A: Recorded>(transaction: &Transaction<'_>, append: &Append<A>) -> Result<(), AppendError> {
-    let (job, kind) = match append.start {
-        None => return Ok(()),
-        Some(StartOf::Job(job)) => (Some(job.0), None),
-        Some(StartOf::Only(kind)) => (None, Some(kind.as_str())),
+async fn refuse_if_held(
+    transaction: &Transaction<'_>,
+    id: Uuid,
+    guard: Option<(StartOf, Statement)>,
+) -> Result<(), AppendError> {
+    let Some((start, statement)) = guard else { return Ok(()) };
+    let (job, kind) = match start {
+        StartOf::Job(job) => (Some(job.0), None),
+        StartOf::Only(kind) => (None, Some(kind.as_str())),
     };
-    let statement = transaction.prepare_cached(GUARD).await?;
-    for row in transaction.query(&statement, &[&job, &append.id, &kind]).await? {
+    for row in transaction.query(&statement, &[&job, &id, &kind]).await? {
         if column::<Option<bool>>(&row, "held")? == Some(true) {
             return Err(AppendError::StillHeld);
         }

@@ -6,6 +6,7 @@ use containrlab_domain::job::JobKind;
 use cqrs_es::EventEnvelope;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::jobs::{Owed, Which};
@@ -18,7 +19,7 @@ const WHAT: &str = "an attempt";
 
 /// Attempts of one learner in one lab are numbered one after the other, also when two are handed in at once.
 const LOCK_NUMBERS: &str =
-    "select pg_advisory_xact_lock(hashtextextended('attempts ' || $1::text || ' ' || $2, 0))";
+    "select pg_advisory_xact_lock(hashtextextended('attempts ' || $1::uuid::text || ' ' || $2::text, 0))";
 
 impl Recorded for Attempt {
     fn session_of(_: Uuid, event: &AttemptEvent) -> Option<SessionId> {
@@ -90,7 +91,7 @@ impl Recorded for Attempt {
                 jobs::done(transaction, id, judge, None, at).await?;
                 let sql = "update attempts set state = 'judged', judged_at = $2, status = $3, verdict = $4 \
                            where attempt_id = $1";
-                let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+                let parameters: [&(dyn ToSql + Sync); 4] =
                     [&id, &at, &verdict.status.as_str(), &to_json(verdict)?];
                 change_one(transaction, WHAT, sql, &parameters).await
             }

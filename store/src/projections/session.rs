@@ -53,8 +53,8 @@ impl Recorded for Session {
             }
             SessionEvent::SandboxReady { sandbox, ttl_seconds, .. } => {
                 jobs::done(transaction, id, provision, None, at).await?;
-                let sql = "update sessions set phase = 'ready', sandbox_id = $2, ready_at = $3, \
-                             expires_at = $3 + make_interval(secs => $4::bigint) where session_id = $1";
+                let sql = "update sessions set phase = 'ready', sandbox_id = $2, ready_at = $3::timestamptz, \
+                             expires_at = $3::timestamptz + make_interval(secs => $4::bigint) where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &sandbox.0, &at, &signed(*ttl_seconds)]).await
             }
             SessionEvent::Extended { by_seconds } => {

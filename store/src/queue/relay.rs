@@ -33,7 +33,7 @@ const TAKE: &str = "with queued as ( \
      placed as ( \
        select job_id, priority, turn, requested_at, \
          row_number() over (partition by queue order by priority, turn, requested_at, job_id) \
-         + coalesce((select sum(n) from queued where queued.queue = ranked.queue), 0) as place \
+         + coalesce((select sum(n)::bigint from queued where queued.queue = ranked.queue), 0) as place \
        from ranked where turn <= $1) \
      select jobs.job_id, jobs.queue from jobs join placed using (job_id) \
      where jobs.state = 'owed' and place <= $2 \

@@ -1,0 +1,20 @@
+//! The store against the real PostgreSQL and Redis. Each test has a database and a Redis namespace of its own.
+
+mod attempts;
+mod blobs;
+mod jobs;
+mod labs;
+mod ledger;
+mod live;
+mod logins;
+mod place_in_line;
+mod proxy;
+mod queue;
+mod reconciler;
+mod recordings;
+mod sessions;
+mod support;
+mod test_store;
+mod timeline;
+mod trouble;
+mod workspaces;
