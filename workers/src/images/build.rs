@@ -111,7 +111,7 @@ impl Images {
     /// # Errors
     /// The engine doesn't answer.
     pub async fn remove_all(&self) -> Result<(), SandboxError> {
-        for reference in self.ours(("reference", "containrlab/*"), |image| image.repo_tags).await? {
+        for reference in self.ours([("reference", "containrlab/*")], |image| image.repo_tags).await? {
             if reference.starts_with("containrlab/") {
                 self.forget(&reference).await;
             }
@@ -119,19 +119,21 @@ impl Images {
         // What is left: stages of builds and images whose name a newer build took. One can only go after those that are
         // based on it, and the list doesn't say which those are.
         for _ in 0..4 {
-            for id in self.ours(("label", IMAGE_LABEL), |image| vec![image.id]).await? {
+            for id in
+                self.ours([("label", IMAGE_LABEL), ("dangling", "true")], |image| vec![image.id]).await?
+            {
                 self.forget(&id).await;
             }
         }
         Ok(())
     }
 
-    async fn ours(
+    async fn ours<const N: usize>(
         &self,
-        (filter, value): (&str, &str),
+        filters: [(&str, &str); N],
         pick: impl Fn(ImageSummary) -> Vec<String>,
     ) -> Result<Vec<String>, SandboxError> {
-        let filters = HashMap::from([(filter.to_owned(), vec![value.to_owned()])]);
+        let filters = filters.map(|(filter, value)| (filter.to_owned(), vec![value.to_owned()])).into();
         let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
         let images = self.docker.list_images(Some(options)).await;
         let images = images.map_err(|source| SandboxError::engine("list images", source))?;
