@@ -27,11 +27,13 @@ impl TestStore {
     pub async fn new() -> Self {
         let admin_url = required("DATABASE_URL");
         let redis_url = required("REDIS_URL");
-        let database = format!("containrlab_test_{}", Uuid::new_v4().simple());
+        let id = Uuid::new_v4().simple();
+        let database = format!("containrlab_test_{id}");
         let mut url = Url::parse(&admin_url).expect("DATABASE_URL is written as an address");
         url.set_path(&database);
-        let settings =
-            Settings { database_url: url.to_string(), redis_url, namespace: database.clone(), pool_size: 24 };
+        // It also names the installation to a runner, in Docker's labels.
+        let namespace = format!("test-{id}");
+        let settings = Settings { database_url: url.to_string(), redis_url, namespace, pool_size: 24 };
         let mut this = Self { store: None, settings, admin_url, database };
         let make = format!("create database {}", this.database);
         as_admin(&this.admin_url, &make)

@@ -128,7 +128,8 @@ fn images(environment: &Environment) -> Result<ImageSettings, SettingError> {
                 )
             })
         })
-        .transpose()?;
+        .transpose()?
+        .or_else(SiteSettings::certificates_of_this_machine);
     Ok(ImageSettings {
         folder: labs_dir(environment)?.join("images"),
         agent: agent(environment)?,

@@ -41,7 +41,7 @@ variables! {
     AGENT_BINARY = "containrlab-agent beside this program", "The agent that is put into every sandbox.";
 
     DOCKER_HOST = "/var/run/docker.sock, or under `up` a private engine", "The Docker engine that holds the sandboxes.";
-    EXTRA_CA_CERTS = "none", "A PEM file of further certificate authorities that builds trust, for networks with a proxy that opens TLS.";
+    EXTRA_CA_CERTS = "those that the machine's administrator added", "A PEM file of further certificate authorities that builds trust, for networks with a proxy that opens TLS.";
 
     IMAGES_FROM = "auto", "Where images come from: `registry`, `debian` (built from Debian's packages), or `auto`, a registry where one answers.";
     DEBIAN_MIRROR = "Debian's own", "The mirror from which images are built.";
