@@ -35,3 +35,6 @@ fn lift_with<A: Aggregate>(
         .map_err(|error| StoreError::damaged(name(), error))?;
     Ok(EventEnvelope { aggregate_id: lifted.aggregate_id, sequence: lifted.sequence, payload, metadata })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use containrlab_domain::session::{Session, SessionCommand, Work};
 use containrlab_store::queue::{Pace, Queue, QueuedJob};
 use containrlab_store::testing::TestStore;
 use containrlab_store::{JobRowState, Store};
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -48,7 +49,7 @@ fn worker(store: &Store, queue: Queue, shutdown: CancellationToken) -> mpsc::Unb
                     .build(handle)
             })
             .should_restart(|_, _| true);
-        let _ = monitor.run_with_signal(async { Ok(shutdown.cancelled().await) }).await;
+        let _ = monitor.run_with_signal(shutdown.cancelled().map(Ok)).await;
     });
     receiver
 }
