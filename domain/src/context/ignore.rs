@@ -259,4 +259,27 @@ mod tests {
         let why = &context.explain(["app.py"])[0];
         assert_eq!((why.included, why.rule.as_deref()), (false, Some(".dockerignore:1: *")));
     }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_the_reader_panic(
+            text in "[a-c*?!#/.\\[\\]{}\\\\ \n^-]{0,60}", any_text in any::<String>(), path in "[a-c./]{0,12}",
+        ) {
+            DockerIgnore::parse(&text).excludes(&path);
+            DockerIgnore::parse(&any_text).excludes(&path);
+        }
+
+        /// Rules after a catch-all decide; rules before it do not.
+        #[test]
+        fn a_catch_all_at_the_end_wins(text in "[a-c*!/\n]{0,30}", path in "[a-c]{1,3}(/[a-c]{1,3}){0,2}") {
+            let all = format!("{text}\n**");
+            prop_assert!(DockerIgnore::parse(&all).excludes(&path));
+            let none = format!("{text}\n!**");
+            prop_assert!(!DockerIgnore::parse(&none).excludes(&path));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::graph::{Base, Edge, EdgeKind, StageGraph, mounts};
 use super::instruction::{InstructionKind, Transfer};
 use super::lines::LineSpan;
-use crate::context::GoGlob;
+use crate::context::{DockerIgnore, GoGlob};
 
 /// Files placed in all stages together; beyond this nothing more is followed.
 const MAX_PLACED: usize = 100_000;
@@ -81,7 +81,9 @@ impl<'g, 'f> Layout<'g, 'f> {
                             transfer: &transfer,
                             workdir: &workdir,
                             parents: instruction.flag("parents").is_some_and(|v| v != "false"),
-                            excluded: instruction.flag_values("exclude").filter_map(GoGlob::new).collect(),
+                            excluded: DockerIgnore::parse(
+                                &instruction.flag_values("exclude").collect::<Vec<_>>().join("\n"),
+                            ),
                         };
                         let from =
                             stage.edges.iter().find(|e| e.step == step.index && e.kind == EdgeKind::Copy);
@@ -190,7 +192,7 @@ struct Copy<'t> {
     transfer: &'t Transfer,
     workdir: &'t str,
     parents: bool,
-    excluded: Vec<GoGlob>,
+    excluded: DockerIgnore,
 }
 
 impl Copy<'_> {
@@ -214,7 +216,7 @@ impl Copy<'_> {
                         .map(|head| path[head.len()..].trim_start_matches('/')),
                 };
                 let Some(rest) = rest else { continue };
-                if self.excluded.iter().any(|glob| glob.matches(if rest.is_empty() { path } else { rest })) {
+                if self.excluded.excludes(if rest.is_empty() { path } else { rest }) {
                     continue;
                 }
                 taken.push((*path, rest, *context_path));

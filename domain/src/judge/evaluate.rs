@@ -11,6 +11,12 @@ use super::subject::Subject;
 use crate::lab::{Lab, LabFiles};
 use crate::verdict::{CheckResult, CheckStatus, Finding, Verdict, VerdictStatus};
 
+/// Lines of output that go with a finding.
+const MAX_LOG_LINES: usize = 40;
+
+/// Characters of such a line.
+const MAX_LOG_CHARS: usize = 500;
+
 /// What the checks know.
 pub(super) struct Facts<'a> {
     pub(super) lab: &'a Lab,
@@ -163,8 +169,19 @@ fn dressed(finding: Finding, check: &Check) -> Finding {
         why: check.why.clone().or(finding.why),
         check: Some(check.id.clone()),
         read_more: check.read_more.clone(),
+        log: finding.log.map(|log| tail(&log)),
         ..finding
     }
+}
+
+/// The last lines of an output: enough to explain a failure, short enough to read.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let kept = &lines[lines.len().saturating_sub(MAX_LOG_LINES)..];
+    kept.iter()
+        .map(|line| line.chars().take(MAX_LOG_CHARS).collect::<String>())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn metrics(plan: &Plan, observations: &[Observation]) -> BTreeMap<String, f64> {

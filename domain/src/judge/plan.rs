@@ -52,8 +52,9 @@ pub enum Action {
         /// Cut it off after this.
         timeout_seconds: u32,
     },
-    /// Change these files by a newline at their end, build again under another tag with the first build's cache in
-    /// place, put the files back, and answer `Build`.
+    /// Change these files at their end by a newline and blanks, build again under another tag with the first build's
+    /// cache in place, put the files back, and answer `Build`. The number of blanks must be one that no build with this
+    /// cache has seen: otherwise the changed files themselves are cached, and nothing is proved.
     Rebuild {
         /// Files to change.
         touch: Vec<String>,

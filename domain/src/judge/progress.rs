@@ -41,6 +41,9 @@ pub struct BuildStep {
     pub cached: bool,
     /// It is over.
     pub done: bool,
+    /// It was stopped, because another step failed or the whole build was cut off.
+    #[serde(default)]
+    pub canceled: bool,
     /// How long it took; absent when cached or cut off.
     pub seconds: Option<f64>,
     /// Why it failed.
@@ -77,7 +80,10 @@ impl BuildReport {
 
     /// The step that was under way when the output ended.
     pub fn running_step(&self) -> Option<&BuildStep> {
-        self.steps.iter().rev().find(|step| !step.done && !step.cached && step.number.is_some())
+        self.steps
+            .iter()
+            .rev()
+            .find(|step| (!step.done || step.canceled) && !step.cached && step.number.is_some())
     }
 
     /// How many of the Dockerfile's own steps were cached.
@@ -217,6 +223,7 @@ impl ProgressReader {
             step.seconds = time.trim_end_matches('s').parse().ok();
         } else if rest == "CANCELED" {
             step.done = true;
+            step.canceled = true;
         } else if let Some(error) = rest.strip_prefix("ERROR: ").or_else(|| rest.strip_prefix("ERROR ")) {
             step.done = true;
             step.error = Some(error.to_owned());

@@ -24,13 +24,17 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
     let Some(text) = text_of(&files, MANIFEST, &mut problems) else { return Err(problems) };
     let mut reader = TableReader::new(MANIFEST, text);
     let parts = reader.root().and_then(|root| read_manifest(&mut reader, root));
+    // A check that could not be read is not there either: what refers to it would only be told twice.
+    let is_whole = reader.problems.is_empty();
     problems.append(&mut reader.problems);
     let description = text_of(&files, DESCRIPTION, &mut problems).unwrap_or_default().to_owned();
     let Some(Parts { manifest, limits, steps, hints, checks }) = parts else { return Err(problems) };
 
     let steps = read_steps(steps, &files, &mut problems);
     check_links(&steps, &description, &mut problems);
-    check_references(&steps, &hints, &checks, &mut problems);
+    if is_whole {
+        check_references(&steps, &hints, &checks, &mut problems);
+    }
     let prerequisites = manifest
         .prerequisites
         .into_iter()
@@ -54,7 +58,7 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
     }
     let mut solution = starter.clone();
     solution.extend(changes);
-    let wrong = read_wrong_answers(&files, &solution, &checks, &mut problems);
+    let wrong = read_wrong_answers(&files, &solution, is_whole.then_some(&checks), &mut problems);
     if !problems.is_empty() {
         problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         return Err(problems);
@@ -265,10 +269,11 @@ fn check_references(steps: &[TextStep], hints: &[Hint], checks: &[Check], proble
 fn read_wrong_answers(
     files: &LabFiles,
     solution: &LabFiles,
-    checks: &[Check],
+    checks: Option<&Vec<Check>>,
     problems: &mut Vec<LabProblem>,
 ) -> Vec<WrongAnswer> {
-    let codes: BTreeSet<&str> = checks.iter().flat_map(|check| check.codes()).collect();
+    let codes: Option<BTreeSet<&str>> =
+        checks.map(|checks| checks.iter().flat_map(|check| check.codes()).collect());
     let names: BTreeSet<&str> = files
         .keys()
         .filter_map(|path| path.strip_prefix("wrong/")?.split_once('/'))
@@ -287,8 +292,10 @@ fn read_wrong_answers(
         if expected.is_empty() {
             problems.push(LabProblem::new(path.as_str(), "a wrong answer must fail with one code at least"));
         }
-        for code in expected.iter().filter(|code| !codes.contains(code.as_str())) {
-            let meant = nearest(code, codes.iter().copied()).map(|meant| format!("did you mean {meant}?"));
+        let codes = codes.iter().flatten().copied();
+        let unknown = |code: &&String| checks.is_some() && !codes.clone().any(|known| known == code.as_str());
+        for code in expected.iter().filter(unknown) {
+            let meant = nearest(code, codes.clone()).map(|meant| format!("did you mean {meant}?"));
             problems.push(
                 LabProblem::new(path.as_str(), format!("no check of this lab gives the code {code}"))
                     .suggest(meant),

@@ -57,15 +57,22 @@ pub(in crate::judge) fn failed_build(facts: &Facts<'_>, build: &BuildObserved) -
         )
     } else {
         let what = match failed {
-            Some(step) => format!("The build failed at: {}.", step.text),
+            Some(step) => match missing_image(&step.text) {
+                Some(image) => format!("Docker found no image {image}."),
+                None => format!("The build failed at `{}`.", step.text),
+            },
             None => "The build failed before its first step.".to_owned(),
         };
         finding("docker_build_failed", what, &advice(&build.report.text_of_failure()), why)
     };
     let line = build.report.error_line.or_else(|| {
-        let step = if build.timed_out { build.report.running_step() } else { failed };
-        step.and_then(|step| facts.subject.graph.as_ref().and_then(|graph| step.locate(graph)))
-            .map(|span| span.first)
+        let step = if build.timed_out { build.report.running_step() } else { failed }?;
+        let graph = facts.subject.graph.as_ref()?;
+        let named = || {
+            let name = missing_image(&step.text)?.trim_end_matches(":latest");
+            graph.file.instructions.iter().find(|i| i.text.contains(name) || i.flag("from") == Some(name))
+        };
+        step.locate(graph).or_else(|| named().map(|instruction| instruction.span)).map(|span| span.first)
     });
     found.place = line.map(|line| {
         let span = facts
@@ -83,12 +90,36 @@ pub(in crate::judge) fn failed_build(facts: &Facts<'_>, build: &BuildObserved) -
     found
 }
 
+/// The image that a failed step was looking for.
+fn missing_image(step: &str) -> Option<&str> {
+    let name = step.strip_prefix("[internal] load metadata for ").or_else(|| step.strip_prefix("FROM "))?;
+    Some(name.strip_prefix("docker.io/library/").unwrap_or(name))
+}
+
 /// What the output of a failed step most likely means.
 fn advice(output: &str) -> String {
     let known: [(&[&str], &str); 9] = [
         (
             &["no space left on device", "disk quota exceeded"],
             "The build filled its disk. What does this step write so much of?",
+        ),
+        (
+            &[
+                "failed to resolve source metadata",
+                "failed to do request",
+                "pull access denied",
+                "manifest unknown",
+            ],
+            "Is the image's name spelled as in the lab's text, the tag behind the colon too? After COPY --from, is it \
+             the name of a stage?",
+        ),
+        (
+            &["could not find a version that satisfies", "no matching distribution"],
+            "pip knows no such package in that version. Look at the name and version in the list.",
+        ),
+        (
+            &["could not open requirements file"],
+            "The list is not in the image yet when pip looks for it, or lies in another folder than the one pip runs in.",
         ),
         (
             &[
@@ -99,18 +130,6 @@ fn advice(output: &str) -> String {
             ],
             "A path is not there. COPY looks in the build context (mind .dockerignore), RUN looks in the image as the \
              steps before left it.",
-        ),
-        (
-            &["failed to resolve source metadata", "pull access denied", "manifest unknown"],
-            "The image after FROM is not there. Is its name and tag spelled as in the lab's text?",
-        ),
-        (
-            &["could not find a version that satisfies", "no matching distribution"],
-            "pip knows no such package in that version. Look at the name and version in the list.",
-        ),
-        (
-            &["could not open requirements file"],
-            "The list is not in the image yet when pip looks for it, or lies in another folder than the one pip runs in.",
         ),
         (
             &["command not found", ": not found", "executable file not found"],

@@ -221,7 +221,7 @@ fn gone(state: &ContainerState, log: &str) -> Finding {
     let why = "A container lives exactly as long as its first process.";
     let (message, hint) = match state {
         ContainerState::NotStarted { error } => (
-            format!("The container could not be started: {}.", error.trim().trim_end_matches('.')),
+            format!("The container could not be started: {}.", cause(error)),
             "Look at CMD and ENTRYPOINT: is the program there, under this path, and may it be executed?",
         ),
         ContainerState::Exited { out_of_memory: true, .. } => (
@@ -241,6 +241,13 @@ fn gone(state: &ContainerState, log: &str) -> Finding {
     let mut found = finding("docker_run_failed", message, hint, why);
     found.log = (!log.is_empty()).then(|| log.to_owned());
     found
+}
+
+/// The part of the engine's words that speaks about the learner's program.
+fn cause(error: &str) -> &str {
+    let error = error.rsplit_once("unable to start container process: ").map_or(error, |(_, cause)| cause);
+    let line = error.lines().next().unwrap_or(error).trim();
+    line.strip_suffix(": unknown").unwrap_or(line).trim_end_matches('.')
 }
 
 /// The image has a `HEALTHCHECK`, and a container of it becomes healthy in time.
