@@ -1,6 +1,7 @@
 //! A log as it grows, read as text.
 
 use containrlab_domain::ids::RecordingId;
+use containrlab_store::ChunkCode;
 
 use crate::Error;
 use crate::state::App;
@@ -68,21 +69,36 @@ pub(crate) async fn read(
     let nothing = LogPart { from, bytes: Vec::new(), complete: over };
     let Some(id) = log else { return Ok(nothing) };
     let Some(recording) = app.store.recording(id).await? else { return Ok(nothing) };
-    let mut bytes = Vec::new();
+    let mut part = nothing;
     if from < recording.length {
-        for chunk in app.store.read_recording(id, from, PORTION).await? {
-            if chunk.code != containrlab_store::ChunkCode::Output {
-                continue;
-            }
-            // The chunk that holds the position may begin before it.
-            let position = from + bytes.len() as u64;
-            let skip = usize::try_from(position.saturating_sub(chunk.position)).unwrap_or(usize::MAX);
-            bytes.extend_from_slice(chunk.data.get(skip..).unwrap_or_default());
-        }
+        fill(app, id, recording.length, &mut part).await?;
     }
-    let reached = from + bytes.len() as u64 >= recording.length;
-    let complete = reached && (over || recording.closed_at.is_some());
-    Ok(LogPart { from, bytes, complete })
+    let reached = part.next() >= recording.length;
+    part.complete = reached && (over || recording.closed_at.is_some());
+    Ok(part)
+}
+
+/// Reads what follows at the part's position. Where bytes of the recording are lost, the part begins after the gap.
+async fn fill(app: &App, id: RecordingId, length: u64, part: &mut LogPart) -> Result<(), Error> {
+    let mut chunks = app.store.read_recording(id, part.from, PORTION).await?;
+    chunks.retain(|chunk| chunk.code == ChunkCode::Output);
+    if chunks.is_empty() {
+        part.from = app.store.recording_goes_on(id, part.from).await?.unwrap_or(length);
+        chunks = app.store.read_recording(id, part.from, PORTION).await?;
+        chunks.retain(|chunk| chunk.code == ChunkCode::Output);
+    }
+    for chunk in chunks {
+        if part.bytes.is_empty() {
+            part.from = part.from.max(chunk.position);
+        }
+        if chunk.position > part.next() {
+            break;
+        }
+        // The chunk that holds the position may begin before it.
+        let skip = usize::try_from(part.next() - chunk.position).unwrap_or(usize::MAX);
+        part.bytes.extend_from_slice(chunk.data.get(skip..).unwrap_or_default());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,127 @@
+//! A stand-in for a runner's gateway: the real protocol over a real socket, an echo in place of a shell.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use containrlab_domain::ids::SessionId;
+use containrlab_domain::workspace::WorkspaceCommand;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::Runner;
+use super::served::RUNNER_TOKEN;
+
+/// A gateway, and what it was asked.
+#[derive(Clone)]
+pub struct Gateway {
+    pub address: String,
+    asked: Arc<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    flushes: Mutex<Vec<SessionId>>,
+    terminals: Mutex<Vec<String>>,
+    /// What a flush brings into the ledger.
+    unkept: tokio::sync::Mutex<Option<(Runner, WorkspaceCommand)>>,
+    gone: CancellationToken,
+}
+
+impl Gateway {
+    pub async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let asked = Arc::new(Asked::default());
+        let router = Router::new()
+            .route("/sessions/{id}/flush", post(flush))
+            .route("/sessions/{id}/terminal/ws", get(terminal))
+            .with_state(asked.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, asked }
+    }
+
+    /// A change in the terminal that the next flush will bring into the ledger.
+    pub async fn leave_unkept(&self, runner: Runner, command: WorkspaceCommand) {
+        *self.asked.unkept.lock().await = Some((runner, command));
+    }
+
+    pub fn flushes(&self) -> Vec<SessionId> {
+        self.asked.flushes.lock().expect("no panic").clone()
+    }
+
+    /// The queries of the terminals that were asked for.
+    pub fn terminals(&self) -> Vec<String> {
+        self.asked.terminals.lock().expect("no panic").clone()
+    }
+
+    /// Breaks all connections off, as a killed process does.
+    pub fn die(&self) {
+        self.asked.gone.cancel();
+    }
+}
+
+fn may_come_in(headers: &HeaderMap) -> bool {
+    headers.get("authorization").is_some_and(|value| value == &format!("Bearer {RUNNER_TOKEN}"))
+}
+
+async fn flush(State(asked): State<Arc<Asked>>, Path(id): Path<String>, headers: HeaderMap) -> StatusCode {
+    if !may_come_in(&headers) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let session: SessionId = id.parse().expect("an id");
+    asked.flushes.lock().expect("no panic").push(session);
+    if let Some((runner, command)) = asked.unkept.lock().await.take() {
+        runner.in_terminal(session, command).await;
+    }
+    StatusCode::NO_CONTENT
+}
+
+async fn terminal(
+    State(asked): State<Arc<Asked>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, StatusCode> {
+    if !may_come_in(&headers) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    asked.terminals.lock().expect("no panic").push(query.unwrap_or_default());
+    Ok(upgrade.on_upgrade(move |socket| echo(asked, socket)))
+}
+
+/// Says hello, then sends back whatever comes, with positions as output has them. `exit` ends it.
+async fn echo(asked: Arc<Asked>, mut socket: WebSocket) {
+    let hello = r#"{"type":"hello","terminal":"main","from":0,"end":0}"#;
+    socket.send(Message::text(hello)).await.expect("sent");
+    let mut position = 0u64;
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => message,
+            () = asked.gone.cancelled() => return,
+        };
+        match message {
+            Some(Ok(Message::Binary(bytes))) if bytes.as_ref() == b"exit" => {
+                let _ = socket.send(Message::text(r#"{"type":"exit","code":0}"#)).await;
+                let close = CloseFrame { code: 1000, reason: "the shell ended".into() };
+                let _ = socket.send(Message::Close(Some(close))).await;
+                return;
+            }
+            Some(Ok(Message::Binary(bytes))) => {
+                let mut frame = position.to_be_bytes().to_vec();
+                frame.extend_from_slice(&bytes);
+                position += bytes.len() as u64;
+                let _ = socket.send(Message::Binary(frame.into())).await;
+            }
+            Some(Ok(Message::Text(text))) => {
+                let _ = socket.send(Message::text(format!(r#"{{"type":"pong","of":{text}}}"#))).await;
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
