@@ -99,7 +99,7 @@ impl Default for LearnerConfig {
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         let outer = "rootlesskit --net=slirp4netns --mtu=65520 --disable-host-loopback --port-driver=builtin \
-                     --copy-up=/etc --copy-up=/run --propagation=rslave";
+                     --copy-up=/etc --copy-up=/run";
         EngineConfig {
             outer: outer.split_whitespace().map(str::to_owned).collect(),
             inner: Vec::new(),
@@ -114,11 +114,11 @@ impl Default for EngineConfig {
 impl Config {
     /// Reads the file that the image brought; without one the defaults hold.
     pub(crate) fn load() -> Result<Config, String> {
-        let place = std::env::var_os("CONTAINRLAB_AGENT_CONFIG").map_or_else(|| PathBuf::from(PLACE), PathBuf::from);
+        let place =
+            std::env::var_os("CONTAINRLAB_AGENT_CONFIG").map_or_else(|| PathBuf::from(PLACE), PathBuf::from);
         match std::fs::read(&place) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| format!("{} can't be understood: {error}", place.display()))
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| format!("{} can't be understood: {error}", place.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && place == Path::new(PLACE) => {
                 Ok(Config::default())
             }
@@ -135,7 +135,10 @@ impl Config {
     pub(crate) fn learner_environment(&self) -> BTreeMap<String, String> {
         let home = self.learner.home.display().to_string();
         let mut all: BTreeMap<String, String> = [
-            ("PATH", format!("{home}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+            (
+                "PATH",
+                format!("{home}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ),
             ("HOME", home),
             ("USER", self.learner.name.clone()),
             ("LOGNAME", self.learner.name.clone()),

@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use containrlab_agent::PROTOCOL_VERSION;
 use containrlab_agent::frame::{self, FrameError, SILENCE};
-use containrlab_agent::message::{ErrorCode, ExecRequest, FromAgent, Reply, Request, Status, ToAgent, WireError};
+use containrlab_agent::message::{
+    ErrorCode, ExecRequest, FromAgent, Reply, Request, Status, ToAgent, WireError,
+};
 
 use crate::exec::{self, Exec};
 use crate::files;
 use crate::ports;
 use crate::serve::Agent;
+use crate::supervised;
 use crate::terminal::Attachment;
 use crate::watch::{self, WatchHandle};
 
@@ -57,7 +60,9 @@ enum Active {
     Attachment(Arc<Attachment>),
     Watch(WatchHandle),
     /// A request of the file helper, or something lasting that isn't started yet but may be cancelled already.
-    Brief { cancelled: bool },
+    Brief {
+        cancelled: bool,
+    },
 }
 
 impl Active {
@@ -88,8 +93,12 @@ pub(crate) fn serve(agent: Arc<Agent>, stream: UnixStream) -> std::io::Result<()
     let outbox = Arc::new(Outbox { stream: Mutex::new(stream.try_clone()?), broken: AtomicBool::new(false) });
     let hello = Reply::Hello { version: PROTOCOL_VERSION, boot: agent.boot.clone() };
     outbox.send(0, &hello, &[]);
-    let connection =
-        Arc::new(Connection { agent, outbox, active: Mutex::new(HashMap::new()), closed: AtomicBool::new(false) });
+    let connection = Arc::new(Connection {
+        agent,
+        outbox,
+        active: Mutex::new(HashMap::new()),
+        closed: AtomicBool::new(false),
+    });
     let mut reader = BufReader::new(&stream);
     let end = loop {
         match frame::read(&mut reader) {
@@ -99,6 +108,9 @@ pub(crate) fn serve(agent: Arc<Agent>, stream: UnixStream) -> std::io::Result<()
             },
             Ok(None) => break None,
             Err(error) if is_hang_up(&error) => break None,
+            Err(FrameError::Io(error)) if supervised::is_timeout(&error) => {
+                break Some(format!("nothing was heard for {} s", SILENCE.as_secs()));
+            }
             Err(error) => break Some(error.to_string()),
         }
     };
@@ -163,7 +175,8 @@ impl Connection {
                 self.outbox.answer(id, done.map(|()| Reply::Done));
             }
             Request::TerminalResize { terminal, cols, rows } => {
-                let done = self.agent.terminals.get(&terminal).and_then(|terminal| terminal.resize(cols, rows));
+                let done =
+                    self.agent.terminals.get(&terminal).and_then(|terminal| terminal.resize(cols, rows));
                 self.outbox.answer(id, done.map(|()| Reply::Done));
             }
             Request::TerminalClose { terminal } => {
@@ -176,11 +189,13 @@ impl Connection {
                 self.outbox.answer(id, Ok(Reply::Terminals { terminals: self.agent.terminals.list() }));
             }
             request @ (Request::FilesList { .. } | Request::FileRead { .. } | Request::FilesApply { .. }) => {
-                self.brief(id, move |connection| match files::ask(&connection.agent.learner, request, &body) {
-                    Ok((reply, body)) => {
-                        connection.outbox.send(id, &reply, &body);
+                self.brief(id, move |connection| {
+                    match files::ask(&connection.agent.learner, request, &body) {
+                        Ok((reply, body)) => {
+                            connection.outbox.send(id, &reply, &body);
+                        }
+                        Err(error) => connection.outbox.answer(id, Err(error)),
                     }
-                    Err(error) => connection.outbox.answer(id, Err(error)),
                 });
             }
             Request::Watch { ignore } => self.watch(id, &ignore),
@@ -252,7 +267,8 @@ impl Connection {
         });
         if let Err(error) = worker {
             self.active().remove(&id);
-            let error = WireError::new(ErrorCode::Busy, format!("The sandbox can start no more threads: {error}."));
+            let error =
+                WireError::new(ErrorCode::Busy, format!("The sandbox can start no more threads: {error}."));
             self.outbox.answer(id, Err(error));
         }
     }

@@ -70,8 +70,12 @@ impl Exec {
             *input = None;
         }
         sent.map_err(|error| match error {
-            TrySendError::Full(_) => WireError::new(ErrorCode::Busy, "The command hasn't read its earlier input yet."),
-            TrySendError::Disconnected(_) => WireError::new(ErrorCode::Ended, "The command's input is closed."),
+            TrySendError::Full(_) => {
+                WireError::new(ErrorCode::Busy, "The command hasn't read its earlier input yet.")
+            }
+            TrySendError::Disconnected(_) => {
+                WireError::new(ErrorCode::Ended, "The command's input is closed.")
+            }
         })
     }
 }

@@ -73,8 +73,11 @@ pub fn write(to: &mut impl Write, header: &impl Serialize, body: &[u8]) -> Resul
     Ok(())
 }
 
-/// Reads one frame as (header, body); `None` when the stream ended between two frames. Blocking.
-pub fn read(from: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>, FrameError> {
+/// Header and body of a frame, as they were sent.
+pub type Raw = (Vec<u8>, Vec<u8>);
+
+/// Reads one frame; `None` when the stream ended between two frames. Blocking.
+pub fn read(from: &mut impl Read) -> Result<Option<Raw>, FrameError> {
     let mut prefix = [0; PREFIX];
     let mut have = 0;
     while have < PREFIX {

@@ -35,10 +35,11 @@ mod window;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use config::Config;
+use config::{Config, EngineConfig};
 
 const USAGE: &str = "usage: containrlab-agent init | serve | connect | version
        containrlab-agent serve --as-is --socket PATH --workspace FOLDER [--keep BYTES]
+                               [--runtime FOLDER --engine SHELL-COMMAND]
 The configuration is /etc/containrlab/agent.json, or what CONTAINRLAB_AGENT_CONFIG names.";
 
 fn main() -> ExitCode {
@@ -64,7 +65,11 @@ fn main() -> ExitCode {
             }
         }
         Some("version") => {
-            println!("containrlab-agent {} protocol {}", env!("CARGO_PKG_VERSION"), containrlab_agent::PROTOCOL_VERSION);
+            println!(
+                "containrlab-agent {} protocol {}",
+                env!("CARGO_PKG_VERSION"),
+                containrlab_agent::PROTOCOL_VERSION
+            );
             ExitCode::SUCCESS
         }
         _ => usage(),
@@ -81,7 +86,8 @@ fn with_config(main: impl FnOnce(&Config) -> ExitCode) -> ExitCode {
     }
 }
 
-/// The configuration of an agent that runs as whoever starts it, without engine and outside any sandbox.
+/// The configuration of an agent that runs as whoever starts it, outside any sandbox, without an engine or with something in its
+/// place that answers at `docker.sock` in the runtime folder.
 fn as_is(arguments: &[String]) -> Option<Config> {
     let mut config = Config { engine: None, ..Config::default() };
     let (mut socket, mut workspace) = (false, false);
@@ -94,6 +100,11 @@ fn as_is(arguments: &[String]) -> Option<Config> {
         match name.as_str() {
             "--socket" => (config.socket, socket) = (PathBuf::from(value), true),
             "--workspace" => (config.workspace, workspace) = (PathBuf::from(value), true),
+            "--runtime" => config.runtime_dir = PathBuf::from(value),
+            "--engine" => {
+                let inner = ["sh", "-c", value].map(str::to_owned).to_vec();
+                config.engine = Some(EngineConfig { outer: Vec::new(), inner, ..EngineConfig::default() });
+            }
             "--keep" => config.terminal_keep_bytes = value.parse().ok()?,
             _ => return None,
         }

@@ -40,6 +40,27 @@ pub(crate) fn lead_session(command: &mut Command, terminal: bool) {
     unsafe { command.pre_exec(lead) };
 }
 
+/// Lets the command die with the thread that starts it: a learner who kills a supervisor shall not leave an engine behind that
+/// nobody keeps. The starting thread has to live as long as the command should.
+pub(crate) fn die_with_parent(command: &mut Command) -> &mut Command {
+    let parent = std::process::id();
+    let ask = move || {
+        // SAFETY: system calls with integer arguments.
+        unsafe {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            // It may have died before the question.
+            if libc::getppid().unsigned_abs() != parent {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: as above, system calls only.
+    unsafe { command.pre_exec(ask) }
+}
+
 /// Lets the command begin with no signal held back, whatever this process holds (see [`hold_signals`]); a shell that inherited a
 /// held SIGINT would never hear Ctrl-C.
 pub(crate) fn release_signals(command: &mut Command) -> &mut Command {

@@ -25,7 +25,9 @@ pub(crate) fn listening() -> Result<Reply, WireError> {
 fn collect(table: &str, ports: &mut BTreeMap<u16, bool>) {
     for line in table.lines().skip(1) {
         let mut fields = line.split_ascii_whitespace().skip(1);
-        let (Some(local), Some(_), Some(state)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        let (Some(local), Some(_), Some(state)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
         let Some((address, port)) = local.split_once(':') else { continue };
         let Ok(port) = u16::from_str_radix(port, 16) else { continue };
         if state == LISTEN {

@@ -71,8 +71,10 @@ pub(crate) fn main(config: &Config, as_is: bool) -> ExitCode {
 
 fn run(config: &Config, as_is: bool) -> Result<(), String> {
     let began = Instant::now();
-    os::hold_signals(&[libc::SIGTERM, libc::SIGINT]).map_err(|error| format!("Signals can't be held: {error}."))?;
-    let learner = Learner::new(config, as_is).map_err(|error| format!("The agent can't find itself: {error}."))?;
+    os::hold_signals(&[libc::SIGTERM, libc::SIGINT])
+        .map_err(|error| format!("Signals can't be held: {error}."))?;
+    let learner =
+        Learner::new(config, as_is).map_err(|error| format!("The agent can't find itself: {error}."))?;
     if let Some(ids) = learner.ids {
         furnish(config, ids)?;
     }
@@ -94,7 +96,8 @@ fn run(config: &Config, as_is: bool) -> Result<(), String> {
         let agent = Arc::clone(&agent);
         std::thread::spawn(move || accept(&agent, &listener));
     }
-    os::next_signal(&[libc::SIGTERM, libc::SIGINT]).map_err(|error| format!("Signals can't be awaited: {error}."))?;
+    os::next_signal(&[libc::SIGTERM, libc::SIGINT])
+        .map_err(|error| format!("Signals can't be awaited: {error}."))?;
     agent.terminals.stop_all();
     let limit = config.engine.as_ref().map_or(0, |engine| engine.stop_ms);
     agent.engine.stop(Duration::from_millis(limit + 500));
@@ -148,7 +151,8 @@ fn listen(socket: &Path) -> Result<UnixListener, String> {
 /// Makes the folders and rights that the learner needs. Only what root's CHOWN and FOWNER allow; nothing that lies in a folder
 /// which the learner can write is touched.
 fn furnish(config: &Config, (uid, gid): (u32, u32)) -> Result<(), String> {
-    let failed = |what: &Path, error: std::io::Error| format!("{} can't be prepared: {error}.", what.display());
+    let failed =
+        |what: &Path, error: std::io::Error| format!("{} can't be prepared: {error}.", what.display());
     if let Some(folder) = config.socket.parent() {
         private_folder(folder).map_err(|error| failed(folder, error))?;
     }
@@ -163,7 +167,9 @@ fn furnish(config: &Config, (uid, gid): (u32, u32)) -> Result<(), String> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 eprintln!("containrlab-agent: there is no {}", device.display());
             }
-            Err(error) => eprintln!("containrlab-agent: {} can't be opened to all: {error}", device.display()),
+            Err(error) => {
+                eprintln!("containrlab-agent: {} can't be opened to all: {error}", device.display())
+            }
             Ok(()) => {}
         }
     }

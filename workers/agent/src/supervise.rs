@@ -5,15 +5,15 @@
 //! command started outlives the command. It runs as the learner because root in the sandbox has no
 //! CAP_KILL, and needs none this way. It isn't dumpable, so a learner's debugger can't make it lie about an exit.
 //!
-//! The control stream, one JSON line each way at a time: to the agent `{"started":pid}` or `{"failed":"…"}`,
-//! then `{"exit":{…}}`; from the agent a byte [`STOP`] or the end of the stream, which means the same.
+//! The control stream carries JSON lines. From the agent first the [`Order`]; to the agent `{"started":pid}` or `{"failed":"…"}`,
+//! then `{"exit":{…}}`; from the agent at any time a byte [`STOP`] or the end of the stream, which means the same.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use containrlab_agent::message::ProcessExit;
@@ -40,11 +40,9 @@ pub(crate) enum News {
     Exit(ProcessExit),
 }
 
-/// What the agent wants of the supervisor; passed as arguments.
+/// What the agent wants of the supervisor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
-    /// Number of the control stream's descriptor.
-    pub(crate) control: i32,
     /// Standard input is a terminal and becomes the command's own.
     pub(crate) terminal: bool,
     /// Ask only the command itself to stop (an engine stops its children in order), not all that it started.
@@ -55,11 +53,12 @@ pub(crate) struct Order {
     pub(crate) cwd: std::path::PathBuf,
 }
 
-/// Runs the command and stays until nothing of it is left.
+/// Runs the command and stays until nothing of it is left: `supervise <number of the control stream> <program> [argument …]`.
 pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let order = arguments.next().and_then(|order| serde_json::from_str::<Order>(order.to_str()?).ok());
-    let Some(order) = order else { return ExitCode::from(2) };
-    let Ok(control) = os::inherited_stream(order.control) else { return ExitCode::from(2) };
+    let control =
+        arguments.next().and_then(|number| os::inherited_stream(number.to_str()?.parse().ok()?).ok());
+    let Some(control) = control else { return ExitCode::from(2) };
+    let Some(order) = read_order(&control) else { return ExitCode::from(2) };
     let failed = |sentence: String| {
         tell(&control, &News::Failed(sentence));
         ExitCode::FAILURE
@@ -76,6 +75,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut command = Command::new(&program);
     command.args(arguments);
     os::lead_session(&mut command, order.terminal);
+    os::die_with_parent(&mut command);
     let leader = match command.spawn() {
         Ok(child) => Pid::from_child(&child),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -99,6 +99,17 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     tree::end_descendants(LEFTOVER_GRACE);
     tell(&control, &News::Exit(exit));
     ExitCode::SUCCESS
+}
+
+/// Reads the first line, byte by byte: what follows it is read by another thread.
+fn read_order(mut control: &UnixStream) -> Option<Order> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.last() != Some(&b'\n') {
+        control.read_exact(&mut byte).ok()?;
+        line.push(byte[0]);
+    }
+    serde_json::from_slice(&line).ok()
 }
 
 /// Reaps until the leader has ended; orphans of its making are reaped on the way.

@@ -84,16 +84,18 @@ pub(crate) struct Waited {
 
 /// Starts a command as the learner; returns once it runs.
 pub(crate) fn start(learner: &Learner, spec: Spec) -> Result<Supervised, WireError> {
-    let cannot = |error: io::Error| WireError::new(ErrorCode::CannotStart, format!("No process can be started: {error}."));
+    let cannot = |error: io::Error| {
+        WireError::new(ErrorCode::CannotStart, format!("No process can be started: {error}."))
+    };
     let (ours, theirs) = UnixStream::pair().map_err(cannot)?;
     let order = Order {
-        control: theirs.as_raw_fd(),
         terminal: spec.terminal,
         leader_only: spec.leader_only,
         grace_ms: u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX),
         cwd: spec.cwd,
     };
-    let order = serde_json::to_string(&order).map_err(|error| cannot(error.into()))?;
+    let mut order = serde_json::to_vec(&order).map_err(|error| cannot(error.into()))?;
+    order.push(b'\n');
     if spec.argv.iter().chain(spec.env.values()).chain(spec.env.keys()).any(|text| text.contains('\0')) {
         return Err(WireError::new(ErrorCode::BadRequest, "A command can't hold NUL bytes."));
     }
@@ -102,14 +104,23 @@ pub(crate) fn start(learner: &Learner, spec: Spec) -> Result<Supervised, WireErr
     }
     let [stdin, stdout, stderr] = spec.stdio;
     let mut command = learner.helper("supervise");
-    command.arg(order).args(&spec.argv).envs(&spec.env).stdin(stdin).stdout(stdout).stderr(stderr);
+    command
+        .arg(theirs.as_raw_fd().to_string())
+        .args(&spec.argv)
+        .envs(&spec.env)
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr);
     os::inherit(&mut command, theirs.as_fd());
+    // Before it starts: it fits into the socket's buffer, and the supervisor finds it there.
+    (&ours).write_all(&order).map_err(cannot)?;
     let supervisor = command.spawn().map_err(cannot)?;
     // `command` holds our copies of a terminal's end; the stream must end when the supervisor does.
     drop(command);
     drop(theirs);
 
-    let stopper = Stopper(Arc::new(Stop { control: ours.try_clone().map_err(cannot)?, asked: OnceLock::new() }));
+    let stopper =
+        Stopper(Arc::new(Stop { control: ours.try_clone().map_err(cannot)?, asked: OnceLock::new() }));
     let mut supervised = Supervised {
         pid: 0,
         supervisor,
@@ -130,7 +141,10 @@ pub(crate) fn start(learner: &Learner, spec: Spec) -> Result<Supervised, WireErr
         Ok(News::Exit(_)) | Err(_) => {
             supervised.stopper.stop();
             supervised.reap();
-            Err(WireError::new(ErrorCode::CannotStart, "The command's supervisor ended before the command began."))
+            Err(WireError::new(
+                ErrorCode::CannotStart,
+                "The command's supervisor ended before the command began.",
+            ))
         }
     }
 }
@@ -176,7 +190,9 @@ impl Supervised {
         loop {
             match self.control.read_until(b'\n', &mut self.line) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => return serde_json::from_slice(&std::mem::take(&mut self.line)).map_err(io::Error::from),
+                Ok(_) => {
+                    return serde_json::from_slice(&std::mem::take(&mut self.line)).map_err(io::Error::from);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

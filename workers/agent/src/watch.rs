@@ -87,7 +87,8 @@ impl Helper {
                 last = reply;
                 break;
             }
-            let room = !matches!(reply, Reply::Changed { .. }) || self.handle.window.take(1, WATCH_WINDOW).is_some();
+            let room =
+                !matches!(reply, Reply::Changed { .. }) || self.handle.window.take(1, WATCH_WINDOW).is_some();
             if !room || !outbox.send(id, &reply, &[]) {
                 break;
             }
@@ -104,12 +105,13 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let ignore = arguments.filter_map(|name| name.into_string().ok()).collect();
     let Ok(mut stdout) = os::stdout() else { return ExitCode::FAILURE };
     let mut say = move |reply: Reply| frame::write(&mut stdout, &FromAgent { id: 1, reply }, &[]).is_ok();
-    let watched = Root::open(workspace.as_ref()).and_then(|root| Watcher::new(root, ignore)).and_then(|mut watcher| {
-        if say(Reply::Watching) {
-            watcher.run(&mut say)?;
-        }
-        Ok(())
-    });
+    let watched =
+        Root::open(workspace.as_ref()).and_then(|root| Watcher::new(root, ignore)).and_then(|mut watcher| {
+            if say(Reply::Watching) {
+                watcher.run(&mut say)?;
+            }
+            Ok(())
+        });
     if let Err(error) = watched {
         say(Reply::Error(error));
         return ExitCode::FAILURE;

@@ -67,7 +67,11 @@ mod tests {
         window.give_back(1);
         assert_eq!(window.take(8, 10), Some(1));
         window.acknowledge(1_000_000);
-        assert_eq!(window.take(20, 10), Some(10), "an acknowledgement of more than was sent gives no more room");
+        assert_eq!(
+            window.take(20, 10),
+            Some(10),
+            "an acknowledgement of more than was sent gives no more room"
+        );
         window.close();
         assert_eq!(window.take(1, 10), None);
     }

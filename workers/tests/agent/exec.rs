@@ -6,20 +6,16 @@ use bytes::Bytes;
 use containrlab_agent::message::{ErrorCode, ExecRequest, ProcessExit, Stream};
 use containrlab_workers::sandbox::{AgentError, ExecEvent};
 
-use crate::support::{TestAgent, sh, soon, until};
-
-/// A length of sleep that no other test or process uses, to find a command's processes by.
-fn mark() -> String {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("7{:07}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
+use crate::support::{TestAgent, mark, sh, soon, until};
 
 #[tokio::test]
 async fn a_command_brings_both_outputs_and_its_code() {
     let agent = TestAgent::start().await;
     let client = agent.client().await;
-    let request = ExecRequest { env: [("WORD".to_owned(), "hällo".to_owned())].into(), ..sh("echo $WORD; pwd; echo no >&2; exit 7") };
+    let request = ExecRequest {
+        env: [("WORD".to_owned(), "hällo".to_owned())].into(),
+        ..sh("echo $WORD; pwd; echo no >&2; exit 7")
+    };
     let brought = soon("the end", client.exec(request).await.unwrap().collect(1 << 20)).await.unwrap();
     let workspace = agent.workspace();
     assert_eq!(String::from_utf8(brought.stdout).unwrap(), format!("hällo\n{}\n", workspace.display()));
@@ -125,7 +121,8 @@ async fn output_that_nobody_reads_stops_the_command_and_nobody_else() {
     let mut flood = client.exec(sh("head -c 50000000 /dev/zero; echo end >&2")).await.unwrap();
     // Others share the connection and are not held up.
     for _ in 0..20 {
-        let brought = soon("an answer", client.exec(sh("echo through")).await.unwrap().collect(100)).await.unwrap();
+        let brought =
+            soon("an answer", client.exec(sh("echo through")).await.unwrap().collect(100)).await.unwrap();
         assert_eq!(brought.stdout, b"through\n");
     }
     assert_eq!(client.status().await.unwrap().execs, 1, "the flood still waits for its reader");

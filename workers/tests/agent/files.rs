@@ -29,8 +29,11 @@ async fn a_workspace_is_filled_listed_read_and_changed() {
     ];
     client.files_apply(changes, Bytes::from_static(b"FROM scratch\n#!x")).await.unwrap();
     let listing = client.files_list(100, &[]).await.unwrap();
-    let seen: Vec<(&str, FileKind, u64, u32)> =
-        listing.entries.iter().map(|entry| (entry.path.as_str(), entry.kind, entry.size, entry.mode)).collect();
+    let seen: Vec<(&str, FileKind, u64, u32)> = listing
+        .entries
+        .iter()
+        .map(|entry| (entry.path.as_str(), entry.kind, entry.size, entry.mode))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -55,7 +58,10 @@ async fn a_workspace_is_filled_listed_read_and_changed() {
     client.file_rename("bin/start", "tools/deep/begin").await.unwrap();
     client.file_delete("empty").await.unwrap();
     client.folder_make("bin").await.unwrap();
-    assert_eq!(paths(&client).await, ["Dockerfile", "bin", "naïve 🐳.txt", "tools", "tools/deep", "tools/deep/begin"]);
+    assert_eq!(
+        paths(&client).await,
+        ["Dockerfile", "bin", "naïve 🐳.txt", "tools", "tools/deep", "tools/deep/begin"]
+    );
     let ignoring = client.files_list(100, &["deep", "bin"]).await.unwrap();
     let seen: Vec<&str> = ignoring.entries.iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!(seen, ["Dockerfile", "naïve 🐳.txt", "tools"]);
@@ -69,7 +75,11 @@ async fn many_and_large_files_go_in_one_call() {
     let mut contents = Vec::new();
     for n in 0..2000usize {
         let size = if n == 7 { 3_000_000 } else { n };
-        changes.push(FileChange::Write { path: format!("folder{}/file{n}", n % 40), size: size as u64, executable: None });
+        changes.push(FileChange::Write {
+            path: format!("folder{}/file{n}", n % 40),
+            size: size as u64,
+            executable: None,
+        });
         contents.extend(std::iter::repeat_n(n as u8, size));
     }
     client.files_apply(changes, Bytes::from(contents)).await.unwrap();
@@ -92,7 +102,18 @@ async fn paths_out_of_the_workspace_are_refused_everywhere() {
     let outside = agent.workspace().parent().unwrap().join("outside");
     std::fs::write(&outside, "secret").unwrap();
     let long = "x/".repeat(2100) + "x";
-    for path in ["", "/etc/passwd", "..", "../outside", "a/../../outside", "./inside", "a//b", "a\0b", &long, &"n".repeat(256)] {
+    for path in [
+        "",
+        "/etc/passwd",
+        "..",
+        "../outside",
+        "a/../../outside",
+        "./inside",
+        "a//b",
+        "a\0b",
+        &long,
+        &"n".repeat(256),
+    ] {
         let refusals = [
             client.file_read(path, 100).await.map(drop),
             client.file_write(path, Bytes::from_static(b"x"), None).await,
@@ -143,8 +164,14 @@ async fn links_are_listed_and_deleted_but_never_followed() {
     ] {
         assert!(refusal.unwrap_err().is(ErrorCode::Link));
     }
-    let kinds: Vec<(String, FileKind)> =
-        client.files_list(100, &[]).await.unwrap().entries.into_iter().map(|entry| (entry.path, entry.kind)).collect();
+    let kinds: Vec<(String, FileKind)> = client
+        .files_list(100, &[])
+        .await
+        .unwrap()
+        .entries
+        .into_iter()
+        .map(|entry| (entry.path, entry.kind))
+        .collect();
     assert_eq!(kinds.len(), 5, "nothing behind a link is listed: {kinds:?}");
     assert!(kinds.iter().filter(|(_, kind)| *kind == FileKind::Link).count() == 4);
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,10 @@ use containrlab_workers::sandbox::{AgentClient, AgentError, Complaint, Pipe, Tra
 use tempfile::TempDir;
 
 /// Longest wait for anything that should happen.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A running agent, with a folder of its own. Ended, with all that it started, when dropped.
-pub struct TestAgent {
+pub(crate) struct TestAgent {
     process: Child,
     folder: TempDir,
     wires: Wires,
@@ -23,67 +24,104 @@ pub struct TestAgent {
 
 impl TestAgent {
     /// Starts one.
-    pub async fn start() -> TestAgent {
+    pub(crate) async fn start() -> TestAgent {
         TestAgent::keeping(8 << 20).await
     }
 
     /// Starts one whose terminals keep only so many bytes.
-    pub async fn keeping(bytes: usize) -> TestAgent {
+    pub(crate) async fn keeping(bytes: usize) -> TestAgent {
+        TestAgent::with(bytes, None).await
+    }
+
+    /// Starts one with a command of the shell as its engine.
+    pub(crate) async fn with_engine(command: &str) -> TestAgent {
+        TestAgent::with(8 << 20, Some(command)).await
+    }
+
+    async fn with(bytes: usize, engine: Option<&str>) -> TestAgent {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join("workspace")).unwrap();
-        let process = Command::new(program())
+        let mut command = Command::new(program());
+        command
             .args(["serve", "--as-is", "--socket"])
             .arg(folder.path().join("socket"))
             .arg("--workspace")
             .arg(folder.path().join("workspace"))
             .arg("--keep")
-            .arg(bytes.to_string())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+            .arg(bytes.to_string());
+        if let Some(engine) = engine {
+            command.arg("--runtime").arg(folder.path()).args(["--engine", engine]);
+        }
+        let process = command.stdin(Stdio::null()).spawn().unwrap();
         let socket = folder.path().join("socket");
         let agent = TestAgent { process, folder, wires: Wires { socket, open: Arc::default() } };
-        until("the agent listens", async || tokio::net::UnixStream::connect(&agent.wires.socket).await.is_ok()).await;
+        until("the agent listens", async || {
+            tokio::net::UnixStream::connect(&agent.wires.socket).await.is_ok()
+        })
+        .await;
         agent
     }
 
     /// Connects.
-    pub async fn client(&self) -> AgentClient {
+    pub(crate) async fn client(&self) -> AgentClient {
         AgentClient::over(self.wires.clone()).await.unwrap()
     }
 
     /// Its workspace, seen from here.
-    pub fn workspace(&self) -> PathBuf {
+    pub(crate) fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace")
     }
 
+    /// Where its engine should answer.
+    pub(crate) fn engine_socket(&self) -> PathBuf {
+        self.folder.path().join("docker.sock")
+    }
+
     /// Breaks all connections, as a dying Docker engine or runner would.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         for wire in self.wires.open.lock().unwrap().drain(..) {
             let _ = wire.shutdown(std::net::Shutdown::Both);
         }
     }
 
+    /// Asks the agent itself to end, and waits for it.
+    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.process.wait().unwrap()
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.process.id() as i32) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
     /// How many processes whose command line holds this run.
-    pub fn processes_with(mark: &str) -> usize {
+    pub(crate) fn processes_with(mark: &str) -> usize {
+        TestAgent::pids_with(mark).len()
+    }
+
+    /// The processes whose command line holds this.
+    pub(crate) fn pids_with(mark: &str) -> Vec<u32> {
         let mine = std::process::id();
         std::fs::read_dir("/proc")
             .unwrap()
             .flatten()
-            .filter(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()).is_some_and(|pid: u32| pid != mine))
-            .filter(|entry| {
-                std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(mark))
+            .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+            .filter(|(pid, path)| {
+                let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+                *pid != mine && String::from_utf8_lossy(&line).contains(mark)
             })
-            .count()
+            .map(|(pid, _)| pid)
+            .collect()
     }
 }
 
 impl Drop for TestAgent {
     fn drop(&mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.process.id() as i32) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.stop();
         }
-        let _ = self.process.wait();
     }
 }
 
@@ -107,7 +145,7 @@ impl Transport for Wires {
 }
 
 /// The agent's program, built once for all tests: cargo gives a test only the programs of its own package.
-pub fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(program) = std::env::var_os("CONTAINRLAB_TEST_AGENT") {
@@ -130,12 +168,18 @@ pub fn program() -> &'static Path {
 }
 
 /// A command of the shell.
-pub fn sh(script: &str) -> ExecRequest {
+pub(crate) fn sh(script: &str) -> ExecRequest {
     ExecRequest { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), ..ExecRequest::default() }
 }
 
+/// A number that no other test or process uses, to find a command's processes by.
+pub(crate) fn mark() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("7{:07}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// Waits until something is true.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition().await {
         assert!(Instant::now() < deadline, "in vain: {what}");
@@ -144,7 +188,7 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits for something that should come soon.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(LIMIT, future).await {
         Ok(value) => value,
         Err(_) => panic!("in vain: {what}"),

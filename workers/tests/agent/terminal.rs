@@ -146,7 +146,11 @@ async fn a_shell_and_its_output_survive_broken_connections() {
     assert_eq!(screen.gaps, 0);
     let text = screen.text();
     // The first line stands behind the prompt.
-    let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches("$ ")).filter(|line| line.starts_with("line ")).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_start_matches("$ "))
+        .filter(|line| line.starts_with("line "))
+        .collect();
     assert_eq!(lines.len(), 40_000);
     for (n, line) in lines.iter().enumerate() {
         assert_eq!(*line, format!("line {} of the output", n + 1));
@@ -185,7 +189,10 @@ async fn every_byte_comes_through_unharmed() {
     assert_eq!(screen.seen.len(), all.len() + text.len());
     assert!(screen.seen == [&all[..], text.as_bytes()].concat());
     // Typed text, too, cut within a character.
-    let echo = TerminalOpen { argv: ["sh", "-c", "stty -echo; read line; echo \"<$line>\""].map(str::to_owned).to_vec(), ..plain("main") };
+    let echo = TerminalOpen {
+        argv: ["sh", "-c", "stty -echo; read line; echo \"<$line>\""].map(str::to_owned).to_vec(),
+        ..plain("main")
+    };
     assert!(client.terminal_open(echo).await.unwrap().1);
     let mut screen = Screen::attach(&client, screen.seen.len() as u64).await;
     let typed = "größer 🐳\n".as_bytes();
@@ -220,7 +227,9 @@ async fn a_reader_that_reads_gets_all_of_a_flood() {
     let client = agent.client().await;
     let flood = TerminalOpen {
         // Waits for a key, so that the reader is there from the beginning.
-        argv: ["sh", "-c", "stty -opost -echo; read go; seq 1 2000000; echo last"].map(str::to_owned).to_vec(),
+        argv: ["sh", "-c", "stty -opost -echo; read go; seq 1 2000000; echo last"]
+            .map(str::to_owned)
+            .to_vec(),
         ..plain("main")
     };
     client.terminal_open(flood).await.unwrap();
@@ -281,7 +290,11 @@ async fn a_closed_terminal_is_gone_with_its_processes() {
     let stubborn = format!("8{}", std::process::id());
     client.terminal_open(plain("main")).await.unwrap();
     let mut screen = Screen::attach(&client, 0).await;
-    type_in(&client, &format!("trap '' TERM HUP; (trap '' TERM HUP; setsid sleep {stubborn}) & echo ar''med\n")).await;
+    type_in(
+        &client,
+        &format!("trap '' TERM HUP; (trap '' TERM HUP; setsid sleep {stubborn}) & echo ar''med\n"),
+    )
+    .await;
     screen.read_until("armed\r\n").await;
     until("it runs", async || TestAgent::processes_with(&format!("sleep\0{stubborn}")) > 0).await;
     soon("the closing", client.terminal_close("main")).await.unwrap();
@@ -317,7 +330,9 @@ async fn a_program_that_does_not_read_lets_a_paste_wait_but_not_without_bound() 
     let agent = TestAgent::start().await;
     let client = agent.client().await;
     let count = TerminalOpen {
-        argv: ["sh", "-c", "stty raw -echo; echo ready; sleep 1; head -c 1000000 | wc -c"].map(str::to_owned).to_vec(),
+        argv: ["sh", "-c", "stty raw -echo; echo ready; sleep 1; head -c 1000000 | wc -c"]
+            .map(str::to_owned)
+            .to_vec(),
         ..plain("main")
     };
     client.terminal_open(count).await.unwrap();

@@ -26,7 +26,8 @@ enum Event {
 /// Runs the engine: `engine <socket> <data folder> <runtime folder> [dockerd argument …]`.
 pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments;
-    let (Some(socket), Some(data), Some(runtime)) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(socket), Some(data), Some(runtime)) = (arguments.next(), arguments.next(), arguments.next())
+    else {
         eprintln!("usage: engine SOCKET DATA_FOLDER RUNTIME_FOLDER [DOCKERD_ARGUMENT …]");
         return ExitCode::from(2);
     };
@@ -41,6 +42,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> std::io::Result<ExitCode> {
     let (sender, events) = channel();
+    // rootlesskit's child dies with rootlesskit; so must what it started.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // Before any other thread is there, so that all of them hold the signals back.
     os::hold_signals(&[libc::SIGTERM, libc::SIGINT])?;
     watch_signals(sender.clone());
@@ -69,7 +72,7 @@ fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> s
         .arg("--pidfile")
         .arg(&pid_file)
         .args(more);
-    let dockerd = os::release_signals(&mut command).spawn()?;
+    let dockerd = os::die_with_parent(os::release_signals(&mut command)).spawn()?;
     let dockerd_pid = Pid::from_child(&dockerd);
     watch(dockerd, sender, Event::Dockerd);
 
@@ -81,7 +84,9 @@ fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> s
             }
             Event::Dockerd(code) => {
                 let _ = rustix::process::kill_process(containerd_pid, Signal::TERM);
-                return Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from));
+                return Ok(code
+                    .and_then(|code| u8::try_from(code).ok())
+                    .map_or(ExitCode::FAILURE, ExitCode::from));
             }
         }
     }
@@ -93,12 +98,12 @@ fn start_containerd(data: &Path, runtime: &Path, address: &Path) -> std::io::Res
     std::fs::create_dir_all(&folder)?;
     let _ = std::fs::remove_file(address);
     let config: PathBuf = folder.join("containerd.toml");
-    // Kubernetes' part is the slowest to start, and nothing here speaks it. The snapshotters are those of containerd's
-    // own images; the engine brings its own storage.
+    // Kubernetes' part is the slowest to start, and nothing here speaks it; /opt is not ours to write.
     std::fs::write(
         &config,
         format!(
-            "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
+            "version = 2\nroot = {:?}\nstate = {:?}\n\
+             disabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.internal.v1.opt\"]\n\
              [grpc]\naddress = {:?}\n[ttrpc]\naddress = {:?}\n",
             data.join("containerd/daemon"),
             folder.join("daemon"),
@@ -108,7 +113,7 @@ fn start_containerd(data: &Path, runtime: &Path, address: &Path) -> std::io::Res
     )?;
     let mut command = Command::new("containerd");
     command.arg("--config").arg(&config).args(["--log-level", "warn"]);
-    os::release_signals(&mut command).spawn()
+    os::die_with_parent(os::release_signals(&mut command)).spawn()
 }
 
 fn wait_for_socket(containerd: &mut Child, address: &Path) -> std::io::Result<()> {

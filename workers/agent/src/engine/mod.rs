@@ -74,7 +74,11 @@ impl Engine {
             first_ready_ms: state.first_ready.map(milliseconds),
             restarts: state.restarts,
             detail: state.detail.clone(),
-            log: if state.engine == EngineState::Ready { Vec::new() } else { state.log.iter().cloned().collect() },
+            log: if state.engine == EngineState::Ready {
+                Vec::new()
+            } else {
+                state.log.iter().cloned().collect()
+            },
         }
     }
 
@@ -182,7 +186,9 @@ impl Engine {
                 let (engine, pinging, stopper) = (Arc::clone(self), Arc::clone(&pinging), stopper);
                 std::thread::spawn(move || engine.wait_for_answer(child, &pinging, &stopper));
             }
-            Err(error) => eprintln!("containrlab-agent: the engine can't be asked whether it is ready: {error}"),
+            Err(error) => {
+                eprintln!("containrlab-agent: the engine can't be asked whether it is ready: {error}")
+            }
         }
         let waited = started.wait(None);
         let ready = {

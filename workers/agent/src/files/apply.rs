@@ -76,7 +76,9 @@ fn write(root: &Root, path: Inside<'_>, content: &[u8], executable: Option<bool>
     let before = match look(&folder, name) {
         Ok(stat) => match kind(&stat) {
             FileKind::File => Some(stat.st_mode & 0o777),
-            FileKind::Folder => return Err(WireError::at(ErrorCode::NotAFile, text, format!("{text} is a folder."))),
+            FileKind::Folder => {
+                return Err(WireError::at(ErrorCode::NotAFile, text, format!("{text} is a folder.")));
+            }
             FileKind::Link => return Err(cannot("written", text, Errno::LOOP)),
             FileKind::Special => return Err(cannot("written", text, Errno::NXIO)),
         },
@@ -96,7 +98,8 @@ fn write(root: &Root, path: Inside<'_>, content: &[u8], executable: Option<bool>
         .and_then(|fd| fill(fd, content, mode, text))
         .and_then(|()| {
             // Over a folder that was made here meanwhile this fails, over a link it replaces the link itself.
-            rustix::fs::renameat(&folder, &temporary, &folder, name).map_err(|errno| cannot("written", text, errno))
+            rustix::fs::renameat(&folder, &temporary, &folder, name)
+                .map_err(|errno| cannot("written", text, errno))
         });
     if written.is_err() {
         let _ = rustix::fs::unlinkat(&folder, &temporary, AtFlags::empty());
@@ -124,18 +127,21 @@ fn temporary_name() -> String {
 fn rename(root: &Root, from: Inside<'_>, to: Inside<'_>) -> Result<(), WireError> {
     let (from_above, from_name) = from.split();
     let (to_above, to_name) = to.split();
-    let old = root.folder(from_above).map_err(|error| WireError { path: Some(from.text().to_owned()), ..error })?;
+    let old =
+        root.folder(from_above).map_err(|error| WireError { path: Some(from.text().to_owned()), ..error })?;
     // Before folders are made for it.
     look(&old, from_name).map_err(|errno| cannot("renamed", from.text(), errno))?;
     let new = root.make_folder(to_above)?;
-    rustix::fs::renameat_with(&old, from_name, &new, to_name, RenameFlags::NOREPLACE).map_err(|errno| match errno {
-        Errno::EXIST => cannot("renamed", to.text(), errno),
-        Errno::INVAL => WireError::at(
-            ErrorCode::BadPath,
-            to.text(),
-            format!("{} can't be moved into itself.", from.text()),
-        ),
-        _ => cannot("renamed", from.text(), errno),
+    rustix::fs::renameat_with(&old, from_name, &new, to_name, RenameFlags::NOREPLACE).map_err(|errno| {
+        match errno {
+            Errno::EXIST => cannot("renamed", to.text(), errno),
+            Errno::INVAL => WireError::at(
+                ErrorCode::BadPath,
+                to.text(),
+                format!("{} can't be moved into itself.", from.text()),
+            ),
+            _ => cannot("renamed", from.text(), errno),
+        }
     })
 }
 
@@ -143,7 +149,8 @@ fn delete(root: &Root, path: Inside<'_>) -> Result<(), WireError> {
     let (above, name) = path.split();
     let folder = root.beneath(above, OFlags::RDONLY | OFlags::DIRECTORY);
     let folder = folder.map_err(|errno| cannot("deleted", path.text(), errno))?;
-    let name = CString::new(name).map_err(|_| WireError::new(ErrorCode::BadPath, "A path can't hold NUL."))?;
+    let name =
+        CString::new(name).map_err(|_| WireError::new(ErrorCode::BadPath, "A path can't hold NUL."))?;
     delete_in(folder.as_fd(), &name, DEEPEST).map_err(|errno| cannot("deleted", path.text(), errno))
 }
 

@@ -19,9 +19,13 @@ pub(super) fn list(root: &Root, most: usize, ignore: &[String]) -> Result<(Reply
         tree.read_folder(root, folder.as_deref(), most, ignore, &mut folders)?;
     }
     tree.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let body = serde_json::to_vec(&tree.entries).map_err(|error| WireError::new(ErrorCode::Internal, error.to_string()))?;
+    let body = serde_json::to_vec(&tree.entries)
+        .map_err(|error| WireError::new(ErrorCode::Internal, error.to_string()))?;
     if body.len() > MAX_BODY {
-        return Err(WireError::new(ErrorCode::TooLarge, "The list of the workspace's files is too long to be sent."));
+        return Err(WireError::new(
+            ErrorCode::TooLarge,
+            "The list of the workspace's files is too long to be sent.",
+        ));
     }
     Ok((Reply::Files { truncated: tree.truncated, unnameable: tree.unnameable }, body))
 }
@@ -55,7 +59,10 @@ impl Tree {
                 self.unnameable += 1;
                 continue;
             };
-            if matches!(name, "." | "..") || name.starts_with(TEMPORARY_PREFIX) || ignore.iter().any(|i| i == name) {
+            if matches!(name, "." | "..")
+                || name.starts_with(TEMPORARY_PREFIX)
+                || ignore.iter().any(|i| i == name)
+            {
                 continue;
             }
             let stat = match look(&fd, name) {

@@ -48,7 +48,9 @@ pub(crate) fn ask(learner: &Learner, request: Request, body: &[u8]) -> Result<(R
         WireError::new(ErrorCode::Internal, format!("The sandbox's file helper failed: {error}."))
     };
     let (ours, theirs) = UnixStream::pair().map_err(|error| failed(&error))?;
-    ours.set_read_timeout(Some(LIMIT)).and_then(|()| ours.set_write_timeout(Some(LIMIT))).map_err(|e| failed(&e))?;
+    ours.set_read_timeout(Some(LIMIT))
+        .and_then(|()| ours.set_write_timeout(Some(LIMIT)))
+        .map_err(|e| failed(&e))?;
     let theirs = OwnedFd::from(theirs);
     let output = theirs.try_clone().map_err(|error| failed(&error))?;
     let mut command = learner.helper("files");
@@ -98,7 +100,9 @@ fn serve(root: &Root, request: Request, body: &[u8]) -> Result<(Reply, Vec<u8>),
     match request {
         Request::FilesList { max_entries, ignore } => list::list(root, max_entries, &ignore),
         Request::FileRead { path, max_bytes } => read::read(root, &path, max_bytes),
-        Request::FilesApply { changes } => apply::apply(root, &changes, body).map(|()| (Reply::Done, Vec::new())),
+        Request::FilesApply { changes } => {
+            apply::apply(root, &changes, body).map(|()| (Reply::Done, Vec::new()))
+        }
         _ => Err(WireError::new(ErrorCode::BadRequest, "This is no file operation.")),
     }
 }

@@ -151,13 +151,19 @@ pub(crate) fn cannot(done: &str, path: &str, errno: Errno) -> WireError {
         // BENEATH answers XDEV to a path that leaves, NO_SYMLINKS answers LOOP to a link.
         Errno::LOOP => (ErrorCode::Link, format!("{shown} is, or leads through, a symbolic link.")),
         Errno::XDEV => (ErrorCode::BadPath, format!("{shown} leads out of the workspace.")),
-        Errno::NOTDIR => (ErrorCode::NotAFolder, format!("{shown} is, or leads through, something that isn't a folder.")),
+        Errno::NOTDIR => {
+            (ErrorCode::NotAFolder, format!("{shown} is, or leads through, something that isn't a folder."))
+        }
         Errno::NAMETOOLONG => (ErrorCode::BadPath, format!("{shown} is too long.")),
         Errno::ACCESS | Errno::PERM => (
             ErrorCode::Denied,
-            format!("{shown} can't be {done}: the learner's user has no right to (a container may have made it)."),
+            format!(
+                "{shown} can't be {done}: the learner's user has no right to (a container may have made it)."
+            ),
         ),
-        Errno::NOSPC | Errno::DQUOT => (ErrorCode::NoSpace, format!("{shown} can't be {done}: the sandbox's disk is full.")),
+        Errno::NOSPC | Errno::DQUOT => {
+            (ErrorCode::NoSpace, format!("{shown} can't be {done}: the sandbox's disk is full."))
+        }
         Errno::NXIO => (ErrorCode::NotAFile, format!("{shown} is not an ordinary file.")),
         _ => (ErrorCode::Internal, format!("{shown} can't be {done}: {errno}.")),
     };
@@ -179,7 +185,18 @@ mod tests {
 
     #[test]
     fn only_plain_relative_paths_pass() {
-        for bad in ["", "/etc/passwd", "..", "a/../b", "./a", "a//b", "a/", "a\0b", &"x".repeat(256), &"ab/".repeat(1400)] {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "./a",
+            "a//b",
+            "a/",
+            "a\0b",
+            &"x".repeat(256),
+            &"ab/".repeat(1400),
+        ] {
             let error = Inside::new(bad).unwrap_err();
             assert_eq!(error.code, ErrorCode::BadPath, "{bad:?}");
             assert!(error.path.unwrap().len() <= 300);

@@ -19,7 +19,9 @@ pub(super) fn read(root: &Root, path: &str, most: u64) -> Result<(Reply, Vec<u8>
     let stat = rustix::fs::fstat(&fd).map_err(|errno| cannot("read", path, errno))?;
     match kind(&stat) {
         FileKind::File => {}
-        FileKind::Folder => return Err(WireError::at(ErrorCode::NotAFile, path, format!("{path} is a folder."))),
+        FileKind::Folder => {
+            return Err(WireError::at(ErrorCode::NotAFile, path, format!("{path} is a folder.")));
+        }
         FileKind::Link | FileKind::Special => {
             return Err(WireError::at(ErrorCode::NotAFile, path, format!("{path} is not an ordinary file.")));
         }

@@ -81,7 +81,11 @@ impl Terminals {
 
     /// Makes sure that the terminal exists and its shell runs; says whether it had to start one. A terminal whose shell has
     /// ended gets a new one, and its positions go on.
-    pub(crate) fn open(&self, learner: &Learner, open: TerminalOpen) -> Result<(TerminalInfo, bool), WireError> {
+    pub(crate) fn open(
+        &self,
+        learner: &Learner,
+        open: TerminalOpen,
+    ) -> Result<(TerminalInfo, bool), WireError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if open.terminal.is_empty() || open.terminal.len() > 64 || !open.terminal.chars().all(fits) {
             return Err(WireError::new(
@@ -247,7 +251,9 @@ impl State {
     }
 
     fn running(&self) -> Result<&Shell, WireError> {
-        self.shell.as_ref().ok_or_else(|| WireError::new(ErrorCode::Ended, "The shell of this terminal has ended."))
+        self.shell
+            .as_ref()
+            .ok_or_else(|| WireError::new(ErrorCode::Ended, "The shell of this terminal has ended."))
     }
 
     fn must_pause(&self) -> bool {

@@ -27,5 +27,8 @@ pub(crate) fn open(cols: u16, rows: u16, owner: Option<(u32, u32)>) -> rustix::i
 
 /// Sets the size.
 pub(crate) fn resize(terminal: impl std::os::fd::AsFd, cols: u16, rows: u16) -> rustix::io::Result<()> {
-    rustix::termios::tcsetwinsize(terminal, Winsize { ws_col: cols, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 })
+    rustix::termios::tcsetwinsize(
+        terminal,
+        Winsize { ws_col: cols, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 },
+    )
 }

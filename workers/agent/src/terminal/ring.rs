@@ -37,7 +37,8 @@ impl Ring {
 
     /// Up to `most` bytes from `position` on, which lies between start and end.
     pub(crate) fn read(&self, position: u64, most: usize) -> Vec<u8> {
-        let skip = usize::try_from(position.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.kept.len());
+        let skip =
+            usize::try_from(position.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.kept.len());
         let until = skip.saturating_add(most).min(self.kept.len());
         let (front, back) = self.kept.as_slices();
         let mut bytes = Vec::with_capacity(until - skip);

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use containrlab_agent::frame::CHUNK;
@@ -42,7 +42,8 @@ impl Shell {
         let length = bytes.len();
         if self.waiting.fetch_add(length, Ordering::SeqCst) + length > INPUT_LIMIT {
             self.waiting.fetch_sub(length, Ordering::SeqCst);
-            let sentence = "The program in the terminal doesn't read its input; nothing more can wait for it.";
+            let sentence =
+                "The program in the terminal doesn't read its input; nothing more can wait for it.";
             return Err(WireError::new(ErrorCode::Busy, sentence));
         }
         self.input

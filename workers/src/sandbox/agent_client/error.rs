@@ -28,7 +28,9 @@ pub enum AgentError {
     #[error("the sandbox's engine isn't ready{}", said(.0))]
     NotReady(Box<EngineStatus>),
     /// The agent's image is older or newer than this runner.
-    #[error("the sandbox's agent speaks version {agent} of the protocol, this runner version {ours}: build the sandbox image again")]
+    #[error(
+        "the sandbox's agent speaks version {agent} of the protocol, this runner version {ours}: build the sandbox image again"
+    )]
     Version {
         /// What the agent speaks.
         agent: u32,

@@ -57,7 +57,9 @@ impl AgentClient {
     /// # Errors
     /// A refusal with `cannot_start` if there is no such command or folder.
     pub async fn exec(&self, request: ExecRequest) -> Result<ExecHandle, AgentError> {
-        let deadline = request.timeout_ms.and_then(|limit| Instant::now().checked_add(Duration::from_millis(limit) + LATE));
+        let deadline = request
+            .timeout_ms
+            .and_then(|limit| Instant::now().checked_add(Duration::from_millis(limit) + LATE));
         let mut call = self.link().await?.ask(Request::Exec(request), Bytes::new())?;
         match call.next().await? {
             (Reply::ExecStarted { pid }, _) => {
@@ -87,9 +89,9 @@ impl ExecHandle {
             self.call.acknowledge(self.consumed);
         }
         let answer = match self.deadline {
-            Some(deadline) => {
-                tokio::time::timeout_at(deadline, self.call.next()).await.map_err(|_| AgentError::TimedOut)??
-            }
+            Some(deadline) => tokio::time::timeout_at(deadline, self.call.next())
+                .await
+                .map_err(|_| AgentError::TimedOut)??,
             None => self.call.next().await?,
         };
         match answer {

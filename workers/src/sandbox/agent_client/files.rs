@@ -34,7 +34,8 @@ impl AgentClient {
         let ignore = ignore.iter().map(|name| (*name).to_owned()).collect();
         match self.ask_again(&Request::FilesList { max_entries, ignore }).await? {
             (Reply::Files { truncated, unnameable }, body) => {
-                let entries = serde_json::from_slice(&body).map_err(|error| AgentError::Protocol(error.to_string()))?;
+                let entries =
+                    serde_json::from_slice(&body).map_err(|error| AgentError::Protocol(error.to_string()))?;
                 Ok(Listing { entries, truncated, unnameable })
             }
             (other, _) => Err(AgentError::Protocol(format!("{other:?} for a list of files"))),
@@ -56,7 +57,12 @@ impl AgentClient {
     ///
     /// # Errors
     /// As [`AgentClient::files_apply`].
-    pub async fn file_write(&self, path: &str, content: Bytes, executable: Option<bool>) -> Result<(), AgentError> {
+    pub async fn file_write(
+        &self,
+        path: &str,
+        content: Bytes,
+        executable: Option<bool>,
+    ) -> Result<(), AgentError> {
         let change = FileChange::Write { path: path.to_owned(), size: content.len() as u64, executable };
         self.files_apply(vec![change], content).await
     }
@@ -114,7 +120,10 @@ impl AgentClient {
 }
 
 /// Cuts a set of changes into requests of bounded size.
-fn batches(changes: Vec<FileChange>, mut contents: Bytes) -> Result<Vec<(Vec<FileChange>, Bytes)>, AgentError> {
+fn batches(
+    changes: Vec<FileChange>,
+    mut contents: Bytes,
+) -> Result<Vec<(Vec<FileChange>, Bytes)>, AgentError> {
     let mut batches: Vec<(Vec<FileChange>, Bytes)> = Vec::new();
     let mut batch = Vec::new();
     let (mut header, mut body) = (0, 0);
@@ -127,9 +136,10 @@ fn batches(changes: Vec<FileChange>, mut contents: Bytes) -> Result<Vec<(Vec<Fil
         if paths > BATCH_HEADER / 8 {
             return Err(WireError::new(ErrorCode::BadPath, "The path is longer than 4095 bytes.").into());
         }
-        let size = usize::try_from(size).ok().filter(|size| *size <= contents.len() - body).ok_or_else(|| {
-            AgentError::Protocol("a file's size is more than the contents that were given".to_owned())
-        })?;
+        let size =
+            usize::try_from(size).ok().filter(|size| *size <= contents.len() - body).ok_or_else(|| {
+                AgentError::Protocol("a file's size is more than the contents that were given".to_owned())
+            })?;
         if size > MAX_BODY {
             let sentence = format!("A file of {size} bytes is over the limit of {MAX_BODY}.");
             return Err(WireError::new(ErrorCode::TooLarge, sentence).into());

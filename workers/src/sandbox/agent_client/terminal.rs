@@ -60,7 +60,11 @@ impl AgentClient {
     ///
     /// # Errors
     /// A refusal with `not_found` if there is no such terminal.
-    pub async fn terminal_attach(&self, terminal: &str, from: u64) -> Result<(TerminalReader, TerminalInfo), AgentError> {
+    pub async fn terminal_attach(
+        &self,
+        terminal: &str,
+        from: u64,
+    ) -> Result<(TerminalReader, TerminalInfo), AgentError> {
         let (call, info, from) = self.attach(terminal, from).await?;
         let reader = TerminalReader {
             client: self.clone(),
@@ -138,7 +142,9 @@ impl TerminalReader {
                 self.acknowledged = self.next;
                 continue;
             };
-            if self.next > self.acknowledged && (!call.has_more() || self.next - self.acknowledged >= WINDOW / 4) {
+            if self.next > self.acknowledged
+                && (!call.has_more() || self.next - self.acknowledged >= WINDOW / 4)
+            {
                 self.acknowledged = self.next;
                 call.acknowledge(self.next);
             }
@@ -162,7 +168,9 @@ impl TerminalReader {
             return Err(AgentError::Restarted);
         }
         let (call, _, from) = match self.client.attach(&self.terminal, self.next).await {
-            Err(AgentError::Lost) => return Err(AgentError::Unreachable("the connection broke again".to_owned())),
+            Err(AgentError::Lost) => {
+                return Err(AgentError::Unreachable("the connection broke again".to_owned()));
+            }
             attached => attached?,
         };
         // Positions never go back while a terminal lives.

@@ -108,7 +108,9 @@ impl Transport for DockerExec {
                     .boxed();
                 Ok(Pipe { reader: Box::new(StreamReader::new(bytes)), writer: Box::new(input), complaint })
             }
-            StartExecResults::Detached => Err(AgentError::Unreachable("the engine gave no stream".to_owned())),
+            StartExecResults::Detached => {
+                Err(AgentError::Unreachable("the engine gave no stream".to_owned()))
+            }
         }
     }
 }
