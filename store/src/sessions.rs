@@ -167,8 +167,9 @@ impl Store {
             .map(|row| {
                 let active_session = column::<Option<Uuid>>(row, "active")?.map(SessionId);
                 let state = match (active_session, column(row, "passed")?) {
-                    (Some(_), _) => LabStateWord::InProgress,
-                    (None, true) => LabStateWord::Passed,
+                    // What was passed stays passed, also while it is done once more.
+                    (_, true) => LabStateWord::Passed,
+                    (Some(_), false) => LabStateWord::InProgress,
                     (None, false) => LabStateWord::Tried,
                 };
                 Ok(LabState { slug: word(row, "lab_slug")?, state, active_session })

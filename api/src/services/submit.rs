@@ -1,10 +1,10 @@
 //! Submitting: the workspace is frozen as it is now, and a verdict is owed.
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptError};
-use containrlab_domain::ids::{AttemptId, JobId, WorkspaceId};
+use containrlab_domain::ids::{AttemptId, JobId, SessionId, WorkspaceId};
 use containrlab_domain::session::{Phase, SessionError};
 use containrlab_store::{AttemptRow, AttemptState, CommandError, SessionRow};
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::extract::{Asker, IdempotencyKey};
@@ -40,10 +40,15 @@ pub(crate) async fn submit(
         learner: asker.learner,
         lab: session.lab.clone(),
         tree: app.store.put_tree(&tree).await?,
-        judge_job: JobId(Uuid::now_v7()),
+        judge_job: nth_judge_job(session.session_id, attempts.len()),
     };
     match app.store.execute::<Attempt>(id.0, command, &asker.provenance()).await {
         Ok(_) | Err(CommandError::Refused(AttemptError::AlreadySubmitted)) => {}
+        Err(CommandError::Duplicate(_)) => {
+            let attempts = app.store.attempts_of(asker.learner, None, Some(session.session_id)).await?;
+            let first = attempts.first().ok_or(Error::Conflict)?;
+            return Err(Error::Judging { attempt: first.attempt_id });
+        }
         Err(error) => return Err(error.into()),
     }
     tracing::info!(attempt = %id, session = %session.session_id, "an attempt was submitted");
@@ -51,6 +56,15 @@ pub(crate) async fn submit(
         .attempt(id)
         .await?
         .ok_or_else(|| Error::internal("an attempt is gone right after its submission"))
+}
+
+/// The id of the job that judges a session's attempt after so many others. Two submissions in the same instant give their
+/// jobs the same id, and the ledger takes only one of them.
+fn nth_judge_job(session: SessionId, before: usize) -> JobId {
+    let digest = Sha256::digest(format!("judge {session} {before}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    JobId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 /// An attempt of this learner.

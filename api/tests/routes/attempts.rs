@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Gateway, Runner, Served};
 
-pub fn id_of(answer: &Answer) -> AttemptId {
+pub(crate) fn id_of(answer: &Answer) -> AttemptId {
     answer.json()["id"].as_str().expect("an id").parse().expect("an attempt's id")
 }
 
-pub fn failed() -> Verdict {
+pub(crate) fn failed() -> Verdict {
     let finding = Finding {
         hint: "Copy requirements.txt first.".to_owned(),
         why: Some("Each change would install everything again.".to_owned()),
@@ -39,7 +39,7 @@ pub fn failed() -> Verdict {
     }
 }
 
-pub fn passed() -> Verdict {
+pub(crate) fn passed() -> Verdict {
     let mut verdict = failed();
     verdict.failures.clear();
     verdict.checks[1].status = CheckStatus::Passed;

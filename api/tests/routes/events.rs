@@ -65,7 +65,7 @@ async fn events_come_as_they_happen_and_go_on_where_one_was() {
 
     // Whoever comes late gets all of it, and the end.
     let mut late = ada.listen(&path).await;
-    assert_eq!(types_until(&mut late, "SessionEnded").await.len(), 9);
+    assert_eq!(types_until(&mut late, "SessionEnded").await.len(), 10);
     late.named("end").await;
 }
 

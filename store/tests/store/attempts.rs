@@ -44,7 +44,7 @@ async fn an_attempt_goes_from_submitted_to_its_verdict() {
     assert_eq!((row.state, row.status), (AttemptState::Judged, Some(VerdictStatus::Passed)));
     assert_eq!(row.verdict, Some(passed()));
     let states = store.lab_states(learner).await.unwrap();
-    assert_eq!((states[0].state, states[0].active_session), (LabStateWord::InProgress, Some(session)));
+    assert_eq!((states[0].state, states[0].active_session), (LabStateWord::Passed, Some(session)));
 }
 
 #[tokio::test]

@@ -18,8 +18,8 @@ use super::served::RUNNER_TOKEN;
 
 /// A gateway, and what it was asked.
 #[derive(Clone)]
-pub struct Gateway {
-    pub address: String,
+pub(crate) struct Gateway {
+    pub(crate) address: String,
     asked: Arc<Asked>,
 }
 
@@ -33,7 +33,7 @@ struct Asked {
 }
 
 impl Gateway {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Asked::default());
@@ -46,21 +46,21 @@ impl Gateway {
     }
 
     /// A change in the terminal that the next flush will bring into the ledger.
-    pub async fn leave_unkept(&self, runner: Runner, command: WorkspaceCommand) {
+    pub(crate) async fn leave_unkept(&self, runner: Runner, command: WorkspaceCommand) {
         *self.asked.unkept.lock().await = Some((runner, command));
     }
 
-    pub fn flushes(&self) -> Vec<SessionId> {
+    pub(crate) fn flushes(&self) -> Vec<SessionId> {
         self.asked.flushes.lock().expect("no panic").clone()
     }
 
     /// The queries of the terminals that were asked for.
-    pub fn terminals(&self) -> Vec<String> {
+    pub(crate) fn terminals(&self) -> Vec<String> {
         self.asked.terminals.lock().expect("no panic").clone()
     }
 
     /// Breaks all connections off, as a killed process does.
-    pub fn die(&self) {
+    pub(crate) fn die(&self) {
         self.asked.gone.cancel();
     }
 }

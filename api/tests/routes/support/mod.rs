@@ -3,16 +3,16 @@
 mod gateway;
 mod person;
 mod runner;
-pub mod served;
+pub(crate) mod served;
 mod sse;
 
-pub use gateway::Gateway;
-pub use person::{Answer, Person};
-pub use runner::Runner;
-pub use served::Served;
-pub use sse::Sse;
+pub(crate) use gateway::Gateway;
+pub(crate) use person::{Answer, Person};
+pub(crate) use runner::Runner;
+pub(crate) use served::Served;
+pub(crate) use sse::Sse;
 
 use std::time::Duration;
 
 /// How long anything may take before a test gives up on it.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

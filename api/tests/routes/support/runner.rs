@@ -13,20 +13,20 @@ use containrlab_store::{NewRunner, RecordingKind, Store};
 use uuid::Uuid;
 
 /// Somebody who does a runner's work.
-pub struct Runner {
-    pub store: Store,
-    pub id: RunnerId,
+pub(crate) struct Runner {
+    pub(crate) store: Store,
+    pub(crate) id: RunnerId,
 }
 
 /// A job that was taken.
-pub struct Taken {
-    pub lease: LeaseId,
-    pub log: RecordingId,
+pub(crate) struct Taken {
+    pub(crate) lease: LeaseId,
+    pub(crate) log: RecordingId,
 }
 
 impl Runner {
     /// A runner whose gateway is at this address.
-    pub async fn at(store: &Store, address: &str) -> Self {
+    pub(crate) async fn at(store: &Store, address: &str) -> Self {
         let id = RunnerId(Uuid::new_v4());
         let runner =
             NewRunner { runner_id: id, name: "by hand".to_owned(), address: address.to_owned(), capacity: 4 };
@@ -35,11 +35,11 @@ impl Runner {
     }
 
     /// A runner whose gateway nobody can reach.
-    pub async fn new(store: &Store) -> Self {
+    pub(crate) async fn new(store: &Store) -> Self {
         Self::at(store, "http://127.0.0.1:1").await
     }
 
-    pub fn by(&self) -> Provenance {
+    pub(crate) fn by(&self) -> Provenance {
         Provenance { actor: Actor::System("runner"), request: RequestId(Uuid::new_v4()) }
     }
 
@@ -47,16 +47,16 @@ impl Runner {
         Claim { lease: LeaseId(Uuid::new_v4()), runner: self.id }
     }
 
-    pub async fn session(&self, id: SessionId, command: SessionCommand) {
+    pub(crate) async fn session(&self, id: SessionId, command: SessionCommand) {
         self.store.execute::<Session>(id.0, command, &self.by()).await.expect("the session takes it");
     }
 
-    pub async fn attempt(&self, id: AttemptId, command: AttemptCommand) {
+    pub(crate) async fn attempt(&self, id: AttemptId, command: AttemptCommand) {
         self.store.execute::<Attempt>(id.0, command, &self.by()).await.expect("the attempt takes it");
     }
 
     /// A change made in the session's terminal.
-    pub async fn in_terminal(&self, id: SessionId, command: WorkspaceCommand) {
+    pub(crate) async fn in_terminal(&self, id: SessionId, command: WorkspaceCommand) {
         let by = Provenance { actor: Actor::Terminal(id), request: RequestId(Uuid::new_v4()) };
         self.store
             .execute::<Workspace>(WorkspaceId::of(id).0, command, &by)
@@ -65,7 +65,7 @@ impl Runner {
     }
 
     /// Takes the provision job.
-    pub async fn begin(&self, id: SessionId) -> LeaseId {
+    pub(crate) async fn begin(&self, id: SessionId) -> LeaseId {
         let claim = self.claim();
         let lease = claim.lease;
         self.session(id, SessionCommand::StartProvisioning { claim }).await;
@@ -73,19 +73,19 @@ impl Runner {
     }
 
     /// Says that the sandbox is up.
-    pub async fn ready(&self, id: SessionId, lease: LeaseId) {
+    pub(crate) async fn ready(&self, id: SessionId, lease: LeaseId) {
         let sandbox = SandboxId(Uuid::new_v4());
         self.session(id, SessionCommand::MarkReady { lease, sandbox, warm: false }).await;
     }
 
     /// Gives a session its sandbox.
-    pub async fn provision(&self, id: SessionId) {
+    pub(crate) async fn provision(&self, id: SessionId) {
         let lease = self.begin(id).await;
         self.ready(id, lease).await;
     }
 
     /// Takes a build, run or command.
-    pub async fn take(&self, id: SessionId, job: JobId) -> Taken {
+    pub(crate) async fn take(&self, id: SessionId, job: JobId) -> Taken {
         let (claim, log) = (self.claim(), self.open_log(id).await);
         let lease = claim.lease;
         self.session(id, SessionCommand::StartJob { job, claim, log }).await;
@@ -93,19 +93,19 @@ impl Runner {
     }
 
     /// Writes to a log.
-    pub async fn say(&self, log: RecordingId, position: u64, text: &str) -> u64 {
+    pub(crate) async fn say(&self, log: RecordingId, position: u64, text: &str) -> u64 {
         self.store.append_recording(log, position, text.as_bytes()).await.expect("kept")
     }
 
     /// Finishes a job with an exit code.
-    pub async fn finish(&self, id: SessionId, job: JobId, taken: &Taken, code: i32) {
+    pub(crate) async fn finish(&self, id: SessionId, job: JobId, taken: &Taken, code: i32) {
         self.store.close_recording(taken.log).await.expect("closed");
         let outcome = JobOutcome::Exited { code, milliseconds: 1500 };
         self.session(id, SessionCommand::FinishJob { job, lease: taken.lease, outcome }).await;
     }
 
     /// Takes an attempt to judge.
-    pub async fn judge(&self, session: SessionId, id: AttemptId) -> Taken {
+    pub(crate) async fn judge(&self, session: SessionId, id: AttemptId) -> Taken {
         let (claim, log) = (self.claim(), self.open_log(session).await);
         let lease = claim.lease;
         self.attempt(id, AttemptCommand::StartJudging { claim, log }).await;
@@ -113,13 +113,13 @@ impl Runner {
     }
 
     /// Says a verdict.
-    pub async fn say_verdict(&self, id: AttemptId, taken: &Taken, verdict: Verdict) {
+    pub(crate) async fn say_verdict(&self, id: AttemptId, taken: &Taken, verdict: Verdict) {
         self.store.close_recording(taken.log).await.expect("closed");
         self.attempt(id, AttemptCommand::Judge { lease: taken.lease, verdict }).await;
     }
 
     /// Cleans a session up that is ending.
-    pub async fn clean_up(&self, id: SessionId) {
+    pub(crate) async fn clean_up(&self, id: SessionId) {
         let claim = self.claim();
         let lease = claim.lease;
         self.session(id, SessionCommand::StartEnding { claim }).await;

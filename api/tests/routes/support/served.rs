@@ -15,18 +15,18 @@ use tokio_util::sync::CancellationToken;
 use super::Person;
 
 /// The secret that the api and the stand-in runner share.
-pub const RUNNER_TOKEN: &str = "a-token-for-tests";
+pub(crate) const RUNNER_TOKEN: &str = "a-token-for-tests";
 
 /// An api on a port of its own, over a store of its own.
-pub struct Served {
+pub(crate) struct Served {
     store: TestStore,
-    pub address: String,
+    pub(crate) address: String,
     shutdown: CancellationToken,
     task: Option<JoinHandle<Result<(), containrlab_api::Error>>>,
 }
 
 /// Settings as a local installation has them.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         public_url: None,
         local_sign_in: true,
@@ -38,11 +38,11 @@ pub fn settings() -> Settings {
 }
 
 impl Served {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(settings()).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let store = TestStore::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -53,7 +53,7 @@ impl Served {
     }
 
     /// A second api over the same store, as it is after a restart.
-    pub async fn again(&self) -> (String, CancellationToken) {
+    pub(crate) async fn again(&self) -> (String, CancellationToken) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let shutdown = CancellationToken::new();
@@ -62,19 +62,19 @@ impl Served {
     }
 
     /// Asks it to stop and waits until it has.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.shutdown.cancel();
         if let Some(task) = self.task.take() {
             task.await.expect("no panic").expect("it stops well");
         }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// A connection to the database server that does not go to the database of this api.
-    pub async fn admin(&self) -> tokio_postgres::Client {
+    pub(crate) async fn admin(&self) -> tokio_postgres::Client {
         let url = std::env::var("DATABASE_URL").expect("`make test` sets it");
         let (client, connection) =
             tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("PostgreSQL");
@@ -83,12 +83,12 @@ impl Served {
     }
 
     /// Somebody signed in under a name.
-    pub async fn person(&self, name: &str) -> Person {
+    pub(crate) async fn person(&self, name: &str) -> Person {
         Person::sign_in(&self.address, name).await
     }
 
     /// Somebody who is not signed in.
-    pub fn stranger(&self) -> Person {
+    pub(crate) fn stranger(&self) -> Person {
         Person::stranger(&self.address)
     }
 }

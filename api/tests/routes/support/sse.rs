@@ -6,27 +6,27 @@ use serde_json::Value;
 use super::DEADLINE;
 
 /// A stream of events.
-pub struct Sse {
+pub(crate) struct Sse {
     response: Response,
     buffer: String,
 }
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SseEvent {
-    pub name: String,
-    pub id: Option<String>,
-    pub data: String,
+pub(crate) struct SseEvent {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: String,
 }
 
 impl SseEvent {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.data).expect("JSON")
     }
 }
 
 impl Sse {
-    pub async fn open(request: RequestBuilder) -> Self {
+    pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = request.header("accept", "text/event-stream").send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -35,12 +35,12 @@ impl Sse {
     }
 
     /// The next event; `None` when the stream ends.
-    pub async fn next(&mut self) -> Option<SseEvent> {
+    pub(crate) async fn next(&mut self) -> Option<SseEvent> {
         tokio::time::timeout(DEADLINE, self.next_event()).await.expect("an event in time")
     }
 
     /// The next event that is of interest.
-    pub async fn until(&mut self, mut interesting: impl FnMut(&SseEvent) -> bool) -> SseEvent {
+    pub(crate) async fn until(&mut self, mut interesting: impl FnMut(&SseEvent) -> bool) -> SseEvent {
         let wait = async {
             loop {
                 let event = self.next_event().await.expect("the stream goes on");
@@ -53,7 +53,7 @@ impl Sse {
     }
 
     /// The next event with this name.
-    pub async fn named(&mut self, name: &str) -> SseEvent {
+    pub(crate) async fn named(&mut self, name: &str) -> SseEvent {
         self.until(|event| event.name == name).await
     }
 
