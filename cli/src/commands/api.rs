@@ -3,6 +3,7 @@
 use containrlab_store::Store;
 use tokio::net::TcpListener;
 
+use super::chores::Chores;
 use crate::args::ApiArgs;
 use crate::failure::Failure;
 use crate::process::signals::shutdown_token;
@@ -21,7 +22,12 @@ pub(crate) async fn run(environment: &Environment, args: ApiArgs) -> Result<(), 
         std::fs::write(&file, format!("{address}\n")).map_err(Failure::file(format!("write {}", file.display())))?;
     }
     tracing::info!(%address, "the api listens");
-    containrlab_api::serve(settings, store, listener, shutdown).await.map_err(|error| Failure::Api(error.to_string()))?;
+    let chores = Chores::start(&store, &shutdown);
+    let served = containrlab_api::serve(settings, store, listener, shutdown.clone()).await;
+    // It may have ended by itself.
+    shutdown.cancel();
+    chores.ended().await;
+    served.map_err(|error| Failure::Api(error.to_string()))?;
     tracing::info!("the api has stopped");
     Ok(())
 }

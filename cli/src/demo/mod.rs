@@ -25,7 +25,7 @@ use client::Client;
 use live::Live;
 
 /// How long a sandbox may take, and a judgement: each waits for its turn on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Uses the system that was named, or the one that `up` runs on this state folder, or brings one up for itself.
 pub(crate) async fn run(environment: &Environment, args: DemoArgs) -> Result<u8, Failure> {

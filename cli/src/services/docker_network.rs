@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::failure::Failure;
 
-/// A block of private addresses, named by its first two numbers: `172.30` holds the engine's bridge at `172.30.200.1/24` and its
-/// networks of 16 addresses each in `172.30.208.0/20`.
+/// A block of private addresses, named by its first two numbers: `172.30` holds the engine's bridge at `172.30.0.1/24` and its
+/// other networks, of 256 addresses each, in `172.30.128.0/17`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Block(u8, u8);
 
@@ -16,17 +16,17 @@ const CANDIDATES: [Block; 7] =
 impl Block {
     /// The bridge's own address, as `dockerd` and `ip` write it.
     pub(crate) fn bridge(self) -> String {
-        format!("{}.{}.200.1/24", self.0, self.1)
+        format!("{}.{}.0.1/24", self.0, self.1)
     }
 
     /// Where further networks get their addresses from, as `dockerd` writes it.
     pub(crate) fn pool(self) -> String {
-        format!("base={}.{}.208.0/20,size=28", self.0, self.1)
+        format!("base={}.{}.128.0/17,size=24", self.0, self.1)
     }
 
     fn range(self) -> (u32, u32) {
-        let first = u32::from(Ipv4Addr::new(self.0, self.1, 192, 0));
-        (first, first + (1 << 14) - 1)
+        let first = u32::from(Ipv4Addr::new(self.0, self.1, 0, 0));
+        (first, first + 0xffff)
     }
 }
 
@@ -87,8 +87,8 @@ mod tests {
     fn a_routed_block_is_not_free_but_for_its_owner() {
         let block = Block(172, 30);
         assert!(is_free(block, HEAD, "clab1", false), "the default route takes no block");
-        // 172.30.200.0/24
-        let bridge = format!("{HEAD}clab1\t00C81EAC\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
+        // 172.30.0.0/24
+        let bridge = format!("{HEAD}clab1\t00001EAC\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
         assert!(is_free(block, &bridge, "clab1", false));
         assert!(!is_free(block, &bridge, "clab2", false));
         assert!(is_free(Block(172, 29), &bridge, "clab2", false));

@@ -1,0 +1,172 @@
+//! From the sign-in to a verdict, and on from where one left.
+
+use std::path::Path;
+
+use crate::page::{DESK, PHONE, Page};
+use crate::session::{
+    new_file, open_file, sign_in, submit, terminal_shows, type_command, until_ready, write_and_save,
+};
+use crate::support::{Parts, System};
+
+/// So tall that the whole scrollback of this test is on the screen.
+const TALL: (u32, u32) = (1440, 4200);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_learner_starts_a_lab_works_in_it_submits_and_goes_on_another_day() {
+    let system = System::start(Parts::All).await;
+    let page = Page::open(&system.url).await;
+
+    sign_in(&page, "Ada Lovelace").await;
+    assert_eq!(page.texts(".lab-card h2").await.len(), 3, "three labs");
+    page.click_text(".card-link", "Your first Dockerfile").await;
+    page.reads("h1", "Your first Dockerfile").await;
+    page.reads(".lab-text", "Keep the rest out").await;
+    page.picture("lab").await;
+
+    start(&page).await;
+    let first = page.path().await;
+    work_in_the_terminal(&page).await;
+    fail(&page).await;
+    pass(&page).await;
+    reload(&page).await;
+    on_a_phone(&page).await;
+    end(&page).await;
+    attempts(&page).await;
+    continue_where_one_left(&page, &first).await;
+    page.close().await;
+}
+
+async fn start(page: &Page) {
+    page.click_text("button", "Start the lab").await;
+    page.sees(".start-steps .start-step-now").await;
+    page.shoot("starting-desk").await;
+    until_ready(page).await;
+    // A clock that runs.
+    page.until("the time left", r"return /^\d+:\d\d$/.test(document.querySelector('[data-clock]').innerText)").await;
+    page.picture("ready").await;
+}
+
+async fn work_in_the_terminal(page: &Page) {
+    type_command(page, "docker version").await;
+    // Only the server's part of the answer has it.
+    terminal_shows(page, "rootlesskit:").await;
+    type_command(page, "echo grüße 漢字 > from-terminal.txt; echo done-$((40 + 2))").await;
+    terminal_shows(page, "done-42").await;
+    page.sees(".node[data-path='from-terminal.txt']").await;
+    open_file(page, "from-terminal.txt").await;
+    page.reads(".cm-content", "grüße 漢字").await;
+}
+
+/// A Dockerfile that builds, and a service that nobody reaches.
+async fn fail(page: &Page) {
+    new_file(page, "Dockerfile").await;
+    write_and_save(page, "Dockerfile", &lab("wrong/misspelt-list/Dockerfile")).await;
+    new_file(page, ".dockerignore").await;
+    write_and_save(page, ".dockerignore", &lab("solution/.dockerignore")).await;
+    // What the editor saved is there for the shell, byte for byte.
+    type_command(page, "grep -c . Dockerfile .dockerignore").await;
+    terminal_shows(page, "Dockerfile:6").await;
+    terminal_shows(page, ".dockerignore:4").await;
+
+    submit(page, 1, "failed").await;
+    page.sees(".finding").await;
+    page.reads(".finding-code", "docker_build_failed").await;
+    page.reads(".finding-log", "requirement.txt").await;
+    page.picture("failed").await;
+    // The finding leads to the line.
+    page.click(".finding [data-open-file=Dockerfile]").await;
+    page.until(
+        "the line that is wrong",
+        "const line = document.querySelector('.cm-activeLine'); return line.innerText.includes('COPY requirement.txt')",
+    )
+    .await;
+}
+
+async fn pass(page: &Page) {
+    open_file(page, "Dockerfile").await;
+    write_and_save(page, "Dockerfile", &lab("solution/Dockerfile")).await;
+    page.click("#build-button").await;
+    // It shows while it runs.
+    page.until(
+        "a log line while the build runs",
+        "return document.querySelector('.job-running') && document.querySelectorAll('#log .line').length > 0",
+    )
+    .await;
+    page.until("the build's result", "return document.querySelector('.jobs .job')?.matches('.job-done')").await;
+    page.reads("#log", "pip install").await;
+    submit(page, 2, "passed").await;
+    page.picture("passed").await;
+}
+
+async fn reload(page: &Page) {
+    page.resize(TALL).await;
+    page.reload().await;
+    until_ready(page).await;
+    terminal_shows(page, "rootlesskit:").await;
+    terminal_shows(page, ".dockerignore:4").await;
+    for once in ["rootlesskit:", "done-42", "Dockerfile:6"] {
+        assert_eq!(page.count(".xterm-rows", once).await, 1, "{once} after a reload");
+    }
+    assert_eq!(page.texts("[data-verdict-state]").await.len(), 1);
+    // The shell is the same one, and goes on.
+    type_command(page, "echo again-$((1 + 1))").await;
+    terminal_shows(page, "again-2").await;
+    page.resize(DESK).await;
+}
+
+async fn on_a_phone(page: &Page) {
+    page.resize(PHONE).await;
+    for (panel, shown) in [
+        ("text", "#panel-text"),
+        ("files", "#panel-files"),
+        ("terminal", "#panel-terminal"),
+        ("results", "#panel-results"),
+    ] {
+        page.click(&format!("[data-show-panel={panel}]")).await;
+        page.sees(shown).await;
+        let hidden = "return ['text', 'files', 'terminal', 'results'].filter((name) => document.getElementById(`panel-${name}`).checkVisibility()).length";
+        assert_eq!(page.look(hidden).await, 1, "one panel at a time");
+        page.fits(panel).await;
+        page.shoot(&format!("panel-{panel}-phone")).await;
+    }
+    page.resize(DESK).await;
+}
+
+async fn end(page: &Page) {
+    page.click("#end-button").await;
+    page.reads("dialog[open]", "End this session?").await;
+    page.click("dialog[open] button[value=yes]").await;
+    page.sees(".stage-over").await;
+    page.reads(".stage-over", "You ended").await;
+    page.picture("ended").await;
+}
+
+async fn attempts(page: &Page) {
+    page.click_text(".site-nav a", "My attempts").await;
+    page.sees(".attempts").await;
+    assert_eq!(page.texts(".attempts .outcome").await, ["passed", "failed"], "newest first");
+    page.picture("attempts").await;
+    page.click_text(".row-link", "Your first Dockerfile").await;
+    page.sees(".verdict-passed").await;
+    page.reads(".log-card", "pip install").await;
+    page.picture("attempt").await;
+    page.go("/labs").await;
+    page.reads(".lab-card", "Passed").await;
+}
+
+async fn continue_where_one_left(page: &Page, before: &str) {
+    page.go(before).await;
+    page.click_text("button", "Start again from where you left").await;
+    until_ready(page).await;
+    assert_ne!(page.path().await, before, "a session of its own");
+    page.sees(".node[data-path='from-terminal.txt']").await;
+    type_command(page, "cat .dockerignore from-terminal.txt").await;
+    terminal_shows(page, "**/__pycache__").await;
+    terminal_shows(page, "grüße 漢字").await;
+}
+
+/// The text of a file of the first lab.
+fn lab(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/lab1").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
