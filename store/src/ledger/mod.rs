@@ -5,6 +5,7 @@ mod event_store;
 mod execute;
 mod load;
 
+use std::fmt;
 use std::future::Future;
 
 use containrlab_domain::ids::{JobId, SessionId};
@@ -24,6 +25,9 @@ use crate::live::Live;
 pub trait Recorded:
     Aggregate<Command: Clone + Send + Sync, Event: 'static, Error: Send + Sync, Services = ()> + Clone + 'static
 {
+    /// Whether its events owe jobs or change them, so that the relay is to look after each of them.
+    const OWES_JOBS: bool;
+
     /// The session on whose timeline the event stands. `None`: the session of the stream's first event, if that has
     /// one.
     fn session_of(id: Uuid, event: &Self::Event) -> Option<SessionId>;
@@ -65,6 +69,16 @@ pub enum DuplicateOf {
     Id,
 }
 
+impl fmt::Display for DuplicateOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ActiveSession => "a session in this lab is under way already",
+            Self::Learner => "this learner is registered already",
+            Self::Id => "this id is taken",
+        })
+    }
+}
+
 /// Why a command had no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError<E: std::error::Error> {
@@ -75,7 +89,7 @@ pub enum CommandError<E: std::error::Error> {
     #[error("others keep changing this at the same moment; try again")]
     Conflict,
     /// There is one already.
-    #[error("there is one already ({0:?})")]
+    #[error("{0}")]
     Duplicate(DuplicateOf),
     /// Another worker holds the job and its lease runs; whoever asked must do nothing and drop the message.
     #[error("another worker holds this job")]

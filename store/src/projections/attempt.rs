@@ -22,6 +22,8 @@ const LOCK_NUMBERS: &str =
     "select pg_advisory_xact_lock(hashtextextended('attempts ' || $1::uuid::text || ' ' || $2::text, 0))";
 
 impl Recorded for Attempt {
+    const OWES_JOBS: bool = true;
+
     fn session_of(_: Uuid, event: &AttemptEvent) -> Option<SessionId> {
         match event {
             AttemptEvent::Submitted { session, .. } => Some(*session),

@@ -5,7 +5,9 @@ use containrlab_domain::job::JobKind;
 use containrlab_domain::session::{EndReason, Origin, Session, SessionCommand, SessionEvent};
 use cqrs_es::EventEnvelope;
 use deadpool_postgres::Transaction;
+use futures::future::try_join;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::jobs::{Owed, Which};
@@ -17,6 +19,8 @@ use crate::{Recorded, StartOf, StoreError};
 const WHAT: &str = "a session";
 
 impl Recorded for Session {
+    const OWES_JOBS: bool = true;
+
     fn session_of(id: Uuid, _: &SessionEvent) -> Option<SessionId> {
         Some(SessionId(id))
     }
@@ -102,14 +106,7 @@ async fn requested(
     job: JobId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    change_one(
-        transaction,
-        WHAT,
-        "insert into sessions (session_id, learner_id, lab_slug, lab_version, origin, phase, requested_at) \
-         values ($1, $2, $3, $4, $5, 'starting', $6)",
-        &[&id, &learner.0, &lab.slug.as_str(), &lab.version.as_str(), &to_json(origin)?, &at],
-    )
-    .await?;
+    let origin = to_json(origin)?;
     let owed = Owed {
         job,
         kind: JobKind::Provision,
@@ -118,7 +115,18 @@ async fn requested(
         session: SessionId(id),
         learner,
     };
-    jobs::owe(transaction, owed, at).await
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&id, &learner.0, &lab.slug.as_str(), &lab.version.as_str(), &origin, &at];
+    let row = change_one(
+        transaction,
+        WHAT,
+        "insert into sessions (session_id, learner_id, lab_slug, lab_version, origin, phase, requested_at) \
+         values ($1, $2, $3, $4, $5, 'starting', $6)",
+        &parameters,
+    );
+    // Two statements on their way at once.
+    try_join(row, jobs::owe(transaction, owed, at)).await?;
+    Ok(())
 }
 
 async fn ended(

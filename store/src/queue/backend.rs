@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use apalis::prelude::{BackendExt, PollWith, StreamStrategy};
-use apalis_core::backend::Vacuum;
 use apalis_redis::{Config, RedisStorage};
 
 use super::{Queue, QueuedJob, queue_name};
@@ -33,24 +32,51 @@ impl Store {
             // A message whose worker died is back in the queue after 15 s instead of 300.
             .heartbeat_interval(Duration::from_secs(5))
             .missed_heartbeats(3)
-            // Our own bells wake the workers, and results live in the ledger.
+            // Our own bells wake the workers.
             .emit_events(false)
-            .persist_results(false)
+            // The result is nothing, but without this a message is never acknowledged, and comes again.
+            .persist_results(true)
     }
 }
 
 impl Store {
-    /// Removes from Redis what was worked off a minute ago or earlier; apalis keeps it for ever.
-    pub(crate) async fn clear_queue(&self, queue: &Queue) -> Result<(), StoreError> {
-        let config = self.queue_config(queue);
-        let mut storage: RedisStorage<QueuedJob> =
-            RedisStorage::new(self.redis()).with_config(config.clone());
-        storage.vacuum_before(Duration::from_secs(60)).await?;
-        redis::cmd("DEL")
-            .arg(config.done_jobs_set())
-            .arg(config.dead_jobs_set())
-            .query_async::<()>(&mut self.redis())
-            .await?;
-        Ok(())
+    /// Removes the messages from a queue that were worked off at least so long ago, and gives their number; apalis
+    /// keeps them for ever. Its own clearing would also take failed messages that it is going to bring again, and
+    /// then stumble over them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when Redis has trouble.
+    pub async fn clear_finished(&self, queue: &Queue, age: Duration) -> Result<usize, StoreError> {
+        let (config, mut redis) = (self.queue_config(queue), self.redis());
+        let messages: Vec<String> =
+            redis::cmd("HKEYS").arg(config.job_data_hash()).query_async(&mut redis).await?;
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        let described = |message: &String| format!("{}:{message}", config.job_meta_hash());
+        let (now, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await?;
+        let mut ask = redis::pipe();
+        for message in &messages {
+            ask.cmd("HMGET").arg(described(message)).arg("status").arg("done_at");
+        }
+        let states: Vec<(Option<String>, Option<u64>)> = ask.query_async(&mut redis).await?;
+        let finished: Vec<&String> = messages
+            .iter()
+            .zip(states)
+            .filter(|(_, (status, done_at))| {
+                status.as_deref() == Some("Done") && done_at.is_some_and(|at| at + age.as_secs() <= now)
+            })
+            .map(|(message, _)| message)
+            .collect();
+        let mut clear = redis::pipe();
+        for message in &finished {
+            clear.hdel(config.job_data_hash(), message).ignore();
+            clear.del(described(message)).ignore();
+            clear.srem(config.done_jobs_set(), message).ignore();
+        }
+        if !finished.is_empty() {
+            clear.query_async::<()>(&mut redis).await?;
+        }
+        Ok(finished.len())
     }
 }

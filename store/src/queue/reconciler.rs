@@ -54,8 +54,11 @@ pub struct Reconciled {
     pub logins: u64,
 }
 
-/// Rounds between two clearings of finished messages from Redis, and their age in seconds from which they go.
+/// Rounds between two clearings of finished messages from Redis.
 const CLEAR_EVERY: u64 = 60;
+
+/// Age from which finished messages are cleared.
+const FINISHED: Duration = Duration::from_secs(60);
 
 /// Sessions that one round ends at most.
 const PORTION: i64 = 100;
@@ -128,7 +131,9 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "update jobs set state = 'owed', available_at = clock_timestamp(), queued_at = null \
-                 where state = 'held' and lease_until < clock_timestamp() returning job_id, kind, starts",
+                 where job_id in (select job_id from jobs where state = 'held' \
+                     and lease_until < clock_timestamp() for update skip locked) \
+                 returning job_id, kind, starts",
             )
             .await?;
         let rows = client.query(&statement, &[]).await?;
@@ -225,8 +230,9 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "update jobs set state = 'owed', available_at = clock_timestamp(), queued_at = null \
-                 from unnest($1::uuid[], $2::text[]) as lost (job_id, push_id) \
-                 where jobs.job_id = lost.job_id and state = 'queued' and jobs.push_id = lost.push_id",
+                 where job_id in (select job_id from jobs \
+                     join unnest($1::uuid[], $2::text[]) as lost (job_id, push_id) using (job_id, push_id) \
+                     where state = 'queued' for update of jobs skip locked)",
             )
             .await?;
         let owed = client.execute(&statement, &[&lost, &pushes]).await? as usize;
@@ -240,7 +246,7 @@ impl Store {
         let runners = self.runners().await?;
         let queues = runners.iter().map(|runner| Queue::Runner(runner.runner_id));
         for queue in [Queue::Provision, Queue::Judge].into_iter().chain(queues) {
-            self.clear_queue(&queue).await?;
+            self.clear_finished(&queue, FINISHED).await?;
         }
         Ok(())
     }
@@ -249,7 +255,12 @@ impl Store {
         let by = Provenance { actor: Actor::System("reconciler"), request: RequestId(Uuid::now_v7()) };
         match self.execute::<Session>(session.0, command, &by).await {
             Ok(_) => Ok(()),
-            Err(CommandError::Store(error)) => Err(error),
+            Err(CommandError::Store(error)) if error.is_unavailable() => Err(error),
+            // One damaged session must not keep the others from their end.
+            Err(CommandError::Store(error)) => {
+                tracing::error!(%session, %error, "a session cannot be told to end");
+                Ok(())
+            }
             // Somebody else was quicker; the next round looks again.
             Err(error) => {
                 tracing::debug!(%session, %error, "the session did not take the reconciler's word");

@@ -205,3 +205,29 @@ async fn without_redis_a_job_stays_owed_and_the_commit_does_not_wait() {
     redis::cmd("DEL").arg(format!("{name}:data")).query_async::<()>(&mut connection).await.unwrap();
     assert_eq!(store.relay_once().await.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_worked_off_is_cleared_from_redis_and_what_waits_is_not() {
+    let store = TestStore::new().await;
+    let shutdown = CancellationToken::new();
+    let _stop = shutdown.clone().drop_guard();
+    let (_, first) = requested(&store, learner(), "lab1").await;
+    assert_eq!(store.relay_once().await.unwrap(), 1);
+    assert_eq!(store.clear_finished(&Queue::Provision, Duration::ZERO).await.unwrap(), 0);
+    let mut seen = worker(&store, Queue::Provision, shutdown.clone());
+    assert_eq!(seen.recv().await, Some(first));
+    eventually("the worker has said that it is done", async || {
+        store.clear_finished(&Queue::Provision, Duration::ZERO).await.unwrap() == 1
+    })
+    .await;
+    let name = containrlab_store::queue::queue_name(&store.settings().namespace, &Queue::Provision);
+    let client = redis::Client::open(store.settings().redis_url.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let left: usize = redis::cmd("EXISTS")
+        .arg(format!("{name}:data"))
+        .arg(format!("{name}:done"))
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}

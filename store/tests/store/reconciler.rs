@@ -253,3 +253,15 @@ async fn a_job_in_redis_is_left_there_and_a_lost_one_is_pushed_again() {
     let_wait(&store, 3600.0).await;
     assert_eq!(reconcile(&store).await.lost, 1);
 }
+
+#[tokio::test]
+async fn one_damaged_session_does_not_keep_the_others_from_their_end() {
+    let store = TestStore::new().await;
+    let runner = runner(&store).await;
+    let damaged = ready_for(&store, learner(), "lab1", runner, 0).await;
+    let sound = ready_for(&store, learner(), "lab1", runner, 0).await;
+    let sql = "update events set payload = '{}' where aggregate_id = $1 and sequence = 2";
+    store.sql().await.execute(sql, &[&damaged.0]).await.unwrap();
+    reconcile(&store).await;
+    assert_eq!(store.session(sound).await.unwrap().unwrap().phase, Phase::Ending);
+}
