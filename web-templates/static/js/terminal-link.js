@@ -93,9 +93,11 @@ export class TerminalLink extends EventTarget {
 
   received(data) {
     this.heard = Date.now();
-    // Only a connection that says something counts as a success: one that closes at once backs off further.
-    this.waits = 0;
-    if (typeof data === 'string') this.told(JSON.parse(data));
+    const message = typeof data === 'string' ? JSON.parse(data) : null;
+    // Only a connection to the terminal itself counts as a success: one that closes at once, or only says why there is
+    // no terminal, backs off further.
+    if (message?.type !== 'error') this.waits = 0;
+    if (message) this.told(message);
     else this.output(new Uint8Array(data));
   }
 
