@@ -255,8 +255,9 @@ pub enum Reply {
     Files {
         /// The list was cut at the bound that was asked for.
         truncated: bool,
-        /// Entries left out because their names aren't UTF-8.
-        unnameable: u64,
+        /// Entries left out because their names aren't UTF-8, and folders that the learner's user may not look into (a container
+        /// made them).
+        hidden: u64,
     },
     /// A file (body: its content).
     File {

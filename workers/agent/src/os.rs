@@ -76,6 +76,12 @@ pub(crate) fn release_signals(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(release) }
 }
 
+/// Keeps the learner's debugger away from this process, though it is the learner's: what a helper answers is believed.
+pub(crate) fn hide_from_debuggers() {
+    // It can't fail with this argument; if it did, only the learner's own workspace would be misreported.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Takes over the control stream that the parent passed under this number (see [`inherit`]).
 pub(crate) fn inherited_stream(number: i32) -> io::Result<UnixStream> {
     // SAFETY: fcntl with integer arguments. It also proves that the number is open.

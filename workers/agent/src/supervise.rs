@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use containrlab_agent::message::ProcessExit;
-use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::{os, tree};
@@ -63,9 +63,8 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         tell(&control, &News::Failed(sentence));
         ExitCode::FAILURE
     };
-    if let Err(error) = rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .and_then(|()| rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable))
-    {
+    os::hide_from_debuggers();
+    if let Err(error) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
         return failed(format!("The supervisor can't be set up: {error}."));
     }
     if let Err(error) = std::env::set_current_dir(&order.cwd) {

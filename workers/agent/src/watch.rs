@@ -101,6 +101,7 @@ impl Helper {
 
 /// The helper.
 pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    os::hide_from_debuggers();
     let Some(workspace) = arguments.next() else { return ExitCode::from(2) };
     let ignore = arguments.filter_map(|name| name.into_string().ok()).collect();
     let Ok(mut stdout) = os::stdout() else { return ExitCode::FAILURE };

@@ -13,7 +13,7 @@ const DEEPEST: usize = 64;
 
 /// Lists the whole tree, sorted by path.
 pub(super) fn list(root: &Root, most: usize, ignore: &[String]) -> Result<(Reply, Vec<u8>), WireError> {
-    let mut tree = Tree { entries: Vec::new(), unnameable: 0, truncated: false };
+    let mut tree = Tree { entries: Vec::new(), hidden: 0, truncated: false };
     let mut folders: Vec<Option<String>> = vec![None];
     while let Some(folder) = folders.pop() {
         tree.read_folder(root, folder.as_deref(), most, ignore, &mut folders)?;
@@ -27,12 +27,12 @@ pub(super) fn list(root: &Root, most: usize, ignore: &[String]) -> Result<(Reply
             "The list of the workspace's files is too long to be sent.",
         ));
     }
-    Ok((Reply::Files { truncated: tree.truncated, unnameable: tree.unnameable }, body))
+    Ok((Reply::Files { truncated: tree.truncated, hidden: tree.hidden }, body))
 }
 
 struct Tree {
     entries: Vec<FileEntry>,
-    unnameable: u64,
+    hidden: u64,
     truncated: bool,
 }
 
@@ -49,14 +49,23 @@ impl Tree {
         let shown = folder.unwrap_or(".");
         let fd = match root.folder(inside) {
             Ok(fd) => fd,
-            // It went, or changed into something else, since its parent was read; or a container keeps it to itself.
+            // A container keeps it to itself.
+            Err(error) if folder.is_some() && error.code == ErrorCode::Denied => {
+                self.hidden += 1;
+                return Ok(());
+            }
+            // It went, or changed into something else, since its parent was read.
             Err(_) if folder.is_some() => return Ok(()),
             Err(error) => return Err(error),
         };
         for found in Dir::read_from(&fd).map_err(|errno| cannot("read", shown, errno))? {
-            let Ok(found) = found else { break };
+            let Ok(found) = found else {
+                // Not to be read to its end: what is missing must not look deleted.
+                self.truncated = true;
+                break;
+            };
             let Ok(name) = found.file_name().to_str() else {
-                self.unnameable += 1;
+                self.hidden += 1;
                 continue;
             };
             if matches!(name, "." | "..")
@@ -68,7 +77,12 @@ impl Tree {
             let stat = match look(&fd, name) {
                 Ok(stat) => stat,
                 Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(cannot("read", name, errno)),
+                // A container's folder that the learner may list but not enter. One such must not keep all others from
+                // being listed.
+                Err(_) => {
+                    self.hidden += 1;
+                    continue;
+                }
             };
             if self.entries.len() >= most {
                 self.truncated = true;

@@ -13,8 +13,8 @@ use std::io::BufReader;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use containrlab_agent::frame;
 use containrlab_agent::message::{ErrorCode, FromAgent, Reply, Request, ToAgent, WireError};
@@ -29,21 +29,42 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Helpers at a time.
 const MOST_HELPERS: usize = 16;
 
-static HELPERS: AtomicUsize = AtomicUsize::new(0);
+static HELPERS: Mutex<usize> = Mutex::new(0);
+static HELPER_ENDED: Condvar = Condvar::new();
+
+/// A turn among the helpers; given back when dropped.
+struct Turn;
+
+impl Turn {
+    /// Waits for a turn.
+    fn take() -> Result<Turn, WireError> {
+        let deadline = Instant::now() + LIMIT;
+        let mut helpers = HELPERS.lock().unwrap_or_else(PoisonError::into_inner);
+        while *helpers >= MOST_HELPERS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(WireError::new(
+                    ErrorCode::Busy,
+                    "Too many file operations at once in this sandbox.",
+                ));
+            }
+            (helpers, _) = HELPER_ENDED.wait_timeout(helpers, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        *helpers += 1;
+        Ok(Turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *HELPERS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        HELPER_ENDED.notify_one();
+    }
+}
 
 /// Has a helper do one request.
 pub(crate) fn ask(learner: &Learner, request: Request, body: &[u8]) -> Result<(Reply, Vec<u8>), WireError> {
-    struct Place;
-    impl Drop for Place {
-        fn drop(&mut self) {
-            HELPERS.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    let others = HELPERS.fetch_add(1, Ordering::SeqCst);
-    let _place = Place;
-    if others >= MOST_HELPERS {
-        return Err(WireError::new(ErrorCode::Busy, "Too many file operations at once in this sandbox."));
-    }
+    let _turn = Turn::take()?;
     let failed = |error: &dyn std::fmt::Display| {
         WireError::new(ErrorCode::Internal, format!("The sandbox's file helper failed: {error}."))
     };
@@ -76,6 +97,7 @@ pub(crate) fn ask(learner: &Learner, request: Request, body: &[u8]) -> Result<(R
 
 /// The helper: one request from standard input, one answer to standard output.
 pub(crate) fn main(workspace: &std::path::Path) -> ExitCode {
+    os::hide_from_debuggers();
     // The agent may have given up on us; a hanging file system shouldn't keep us for ever.
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);

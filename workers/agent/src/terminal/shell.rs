@@ -20,8 +20,9 @@ use crate::supervised::{self, Spec, Stopper, Supervised};
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Bytes of input that may wait for the shell to read them: a long paste, not a flood.
 const INPUT_LIMIT: usize = 1 << 20;
-/// How often a thread that waits for the terminal looks whether the shell has ended.
-const TICK: Duration = Duration::from_millis(200);
+/// How often a thread that waits for the terminal looks whether the shell has ended. Its end is usually heard at once, by the
+/// terminal's hang-up.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A running shell.
 pub(super) struct Shell {

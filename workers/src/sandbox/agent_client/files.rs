@@ -4,6 +4,8 @@ use bytes::Bytes;
 use containrlab_agent::frame::{MAX_BODY, MAX_HEADER};
 use containrlab_agent::message::{ErrorCode, FileChange, FileEntry, Reply, Request, WireError};
 
+use tokio::sync::SemaphorePermit;
+
 use super::AgentClient;
 use super::error::AgentError;
 
@@ -21,8 +23,8 @@ pub struct Listing {
     pub entries: Vec<FileEntry>,
     /// There was more than asked for.
     pub truncated: bool,
-    /// Entries that are left out because their names aren't UTF-8.
-    pub unnameable: u64,
+    /// Entries that are left out because their names aren't UTF-8, and folders that the learner's user may not look into.
+    pub hidden: u64,
 }
 
 impl AgentClient {
@@ -31,12 +33,13 @@ impl AgentClient {
     /// # Errors
     /// A refusal if the workspace can't be read.
     pub async fn files_list(&self, max_entries: usize, ignore: &[&str]) -> Result<Listing, AgentError> {
+        let _place = self.file_place().await;
         let ignore = ignore.iter().map(|name| (*name).to_owned()).collect();
         match self.ask_again(&Request::FilesList { max_entries, ignore }).await? {
-            (Reply::Files { truncated, unnameable }, body) => {
+            (Reply::Files { truncated, hidden }, body) => {
                 let entries =
                     serde_json::from_slice(&body).map_err(|error| AgentError::Protocol(error.to_string()))?;
-                Ok(Listing { entries, truncated, unnameable })
+                Ok(Listing { entries, truncated, hidden })
             }
             (other, _) => Err(AgentError::Protocol(format!("{other:?} for a list of files"))),
         }
@@ -47,6 +50,7 @@ impl AgentClient {
     /// # Errors
     /// A refusal with `not_found`, `not_a_file`, `link`, `bad_path`, `too_large` or `denied`.
     pub async fn file_read(&self, path: &str, max_bytes: u64) -> Result<(FileEntry, Bytes), AgentError> {
+        let _place = self.file_place().await;
         match self.ask_again(&Request::FileRead { path: path.to_owned(), max_bytes }).await? {
             (Reply::File { entry }, content) => Ok((entry, content)),
             (other, _) => Err(AgentError::Protocol(format!("{other:?} for a file"))),
@@ -99,7 +103,9 @@ impl AgentClient {
     /// # Errors
     /// A refusal with `bad_path`, `link`, `not_found`, `exists`, `not_a_file`, `not_a_folder`, `too_large`, `no_space` or `denied`.
     pub async fn files_apply(&self, changes: Vec<FileChange>, contents: Bytes) -> Result<(), AgentError> {
-        for (changes, contents) in batches(changes, contents)? {
+        let batches = batches(changes, contents)?;
+        let _place = self.file_place().await;
+        for (changes, contents) in batches {
             // Done twice, these come to the same; the others would fail the second time for having succeeded the first.
             let repeatable = changes.iter().all(|change| {
                 matches!(
@@ -116,6 +122,14 @@ impl AgentClient {
             };
         }
         Ok(())
+    }
+}
+
+impl AgentClient {
+    /// A turn among all that is done with files at once; more than that only wait for one another in the sandbox.
+    async fn file_place(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there is always a turn.
+        self.inner.files.acquire().await.ok()
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bytes::Bytes;
 use containrlab_agent::message::{EngineState, ListeningPort, Reply, Request, Status};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 pub use error::AgentError;
@@ -34,6 +34,8 @@ use link::Link;
 const ANSWER_LIMIT: Duration = Duration::from_secs(75);
 /// How long readers and watches try to come back after a broken connection.
 const RETURN_LIMIT: Duration = Duration::from_secs(30);
+/// File operations at once on one sandbox; each is a process there.
+const FILES_AT_ONCE: usize = 8;
 /// Time between two looks at whether the engine is ready.
 const READY_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -46,6 +48,8 @@ pub struct AgentClient {
 struct Inner {
     transport: Box<dyn Transport>,
     link: Mutex<Option<Arc<Link>>>,
+    /// Turns for what is done with files.
+    files: Semaphore,
 }
 
 impl std::fmt::Debug for AgentClient {
@@ -69,8 +73,13 @@ impl AgentClient {
     /// # Errors
     /// As [`AgentClient::connect`].
     pub async fn over(transport: impl Transport) -> Result<AgentClient, AgentError> {
-        let client =
-            AgentClient { inner: Arc::new(Inner { transport: Box::new(transport), link: Mutex::new(None) }) };
+        let client = AgentClient {
+            inner: Arc::new(Inner {
+                transport: Box::new(transport),
+                link: Mutex::new(None),
+                files: Semaphore::new(FILES_AT_ONCE),
+            }),
+        };
         client.link().await?;
         Ok(client)
     }
