@@ -17,6 +17,7 @@
 //! All times (leases, times to live, deadlines) are PostgreSQL's; no clock of this process decides anything.
 
 mod attempts;
+pub mod baselines;
 mod blobs;
 mod error;
 mod jobs;
@@ -43,6 +44,7 @@ mod workspaces;
 use std::sync::Arc;
 use std::time::Duration;
 
+use containrlab_domain::ids::SessionId;
 use deadpool_postgres::{Object, Pool};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
@@ -127,6 +129,11 @@ impl Store {
     /// The bells of sessions.
     pub fn live(&self) -> &live::Live {
         &self.inner.live
+    }
+
+    /// Rings a session's bell: there is something new that is not in the ledger. Commands ring by themselves.
+    pub fn ring(&self, session: SessionId) {
+        self.inner.live.ring(session);
     }
 
     /// What it was connected with.

@@ -32,7 +32,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            between_rounds: Duration::from_secs(1),
+            between_rounds: Duration::from_millis(500),
             queued: Duration::from_secs(10),
             runner_silence: RUNNER_SILENCE,
         }
@@ -55,7 +55,7 @@ pub struct Reconciled {
 }
 
 /// Rounds between two clearings of finished messages from Redis.
-const CLEAR_EVERY: u64 = 60;
+const CLEAR_EVERY: u64 = 120;
 
 /// Age from which finished messages are cleared.
 const FINISHED: Duration = Duration::from_secs(60);
