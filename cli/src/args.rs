@@ -29,7 +29,11 @@ pub(crate) enum Command {
     /// Stop the system that `up` started on this state folder, and keep its data
     Down,
     /// Stop the system and remove all that it made: data, sandboxes, volumes, images
-    Clean,
+    Clean {
+        /// Keep the images: other installations on the same engine may be using them
+        #[arg(long)]
+        keep_images: bool,
+    },
     /// Serve the pages and the JSON API
     Api(ApiArgs),
     /// Hold sandboxes and work off jobs
@@ -41,6 +45,8 @@ pub(crate) enum Command {
     Images(Images),
     /// List the labs in LABS_DIR and check their form
     Labs,
+    /// List all settings: environment variable, default, meaning
+    Settings,
     /// Do the main job without a browser, through the HTTP API: start a lab, solve it, see it pass
     Demo(DemoArgs),
     /// Measure our figures beside their baselines

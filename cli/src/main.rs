@@ -44,7 +44,7 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
     match command {
         Command::Up => stack::up(environment).await?,
         Command::Down => stack::down(environment).await?,
-        Command::Clean => stack::clean(environment).await?,
+        Command::Clean { keep_images } => stack::clean(environment, keep_images).await?,
         Command::Api(args) => commands::api::run(environment, args).await?,
         Command::Runner(args) => commands::runner::run(environment, args).await?,
         Command::Migrate => println!("{}", commands::migrate::run(environment).await?),
@@ -52,6 +52,11 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
             println!("{}", commands::images::ensure(environment, fresh, &|line| println!("{line}")).await?);
         }
         Command::Labs => return commands::labs::run(environment),
+        Command::Settings => {
+            for variable in settings::variables::ALL {
+                println!("{}\n    {}\n    default: {}", variable.name, variable.meaning, variable.default);
+            }
+        }
         Command::Demo(args) => return demo::run(environment, args).await,
         Command::Bench(args) => return bench::run(environment, args).await,
         Command::WithServices(wanted) => return with_services::with_services(environment, wanted).await,

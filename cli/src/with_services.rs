@@ -53,7 +53,7 @@ pub(crate) async fn with_services(environment: &Environment, wanted: Wanted) -> 
     let mut stops = Stops::listen()?;
     let progress = Progress::aside();
     // What a run that was killed left behind.
-    stop_all(&state, &progress).await?;
+    stop_all(environment, &state, &progress).await?;
     let outcome = async {
         let (environment, engine) = tokio::select! {
             prepared = prepare(environment, &stack, &main, &state, &wanted, &progress) => prepared?,
@@ -65,7 +65,7 @@ pub(crate) async fn with_services(environment: &Environment, wanted: Wanted) -> 
         outcome
     }
     .await;
-    stop_all(&state, &progress).await?;
+    stop_all(environment, &state, &progress).await?;
     docker::stop_unused(&main).await?;
     outcome
 }

@@ -1,2 +1,78 @@
-use crate::{args::BenchArgs, failure::Failure, settings::Environment};
-pub(crate) async fn run(_: &Environment, _: BenchArgs) -> Result<u8, Failure> { Ok(0) }
+//! `containrlab bench`: our figures, each beside a baseline that is measured in the same run, so that a slow machine slows both.
+//!
+//! To add a figure: implement [`Figure`] in a file of its own, and list it in [`figures`].
+
+mod figure;
+mod ledger_append;
+mod table;
+
+use crate::args::BenchArgs;
+use crate::failure::Failure;
+use crate::process::signals::Stops;
+use crate::progress::Progress;
+use crate::services::postgres::Durability;
+use crate::settings::{Environment, Stack, crates, variables};
+use crate::stack::{start_databases, stop_all};
+use crate::state::{Lock, StateDir};
+
+use figure::{Bed, Figure};
+use table::Row;
+
+/// All figures, in the order of the table.
+fn figures() -> Vec<Box<dyn Figure>> {
+    vec![Box::new(ledger_append::LedgerAppend)]
+}
+
+/// Measures, prints the table, and gives 0 if every target is met.
+pub(crate) async fn run(environment: &Environment, args: BenchArgs) -> Result<u8, Failure> {
+    let wanted = args.only.as_deref().unwrap_or_default();
+    let figures: Vec<_> = figures().into_iter().filter(|figure| figure.name().contains(wanted)).collect();
+    if figures.is_empty() {
+        return Err(Failure::Plain(format!("No figure's name contains \"{wanted}\".")));
+    }
+    let main = Stack::read(environment)?;
+    let state = StateDir::open(main.state_dir.join("bench"))?;
+    let Some(_lock) = state.lock("bench", Lock::Alone)? else {
+        return Err(Failure::Plain("Another `containrlab bench` runs; two at once would measure one another.".into()));
+    };
+    // Databases of its own: measuring must not touch data, nor find any.
+    let stack = Stack { database_url: None, redis_url: None, ..main };
+    let progress = Progress::new();
+    let mut stops = Stops::listen()?;
+    let rows = tokio::select! {
+        rows = measure(environment, &stack, &state, &figures, &progress) => rows,
+        signal = stops.next() => Err(Failure::Plain(format!("Stopped by signal {signal} before it was done."))),
+    };
+    stop_all(environment, &state, &progress).await?;
+    let rows = rows?;
+    print!("\n{}", table::text(&rows));
+    if let Some(file) = args.json {
+        std::fs::write(&file, table::json(&rows)).map_err(Failure::file(format!("write {}", file.display())))?;
+    }
+    Ok(u8::from(!rows.iter().all(Row::is_met)))
+}
+
+async fn measure(
+    environment: &Environment,
+    stack: &Stack,
+    state: &StateDir,
+    figures: &[Box<dyn Figure>],
+    progress: &Progress,
+) -> Result<Vec<Row>, Failure> {
+    let databases = start_databases(stack, state, Durability::Kept, progress).await?;
+    let mut environment = environment.clone();
+    environment.set(&variables::DATABASE_URL, databases.database_url);
+    environment.set(&variables::REDIS_URL, databases.redis_url);
+    containrlab_store::migrate(&crates::database_url(&environment)?).await?;
+    let settings = containrlab_store::Settings { pool_size: figure::WRITERS, ..crates::store(&environment)? };
+    let bed = Bed { store: containrlab_store::Store::connect(settings).await? };
+    let mut rows = Vec::new();
+    for figure in figures {
+        let step = progress.step(figure.name());
+        let measured = figure.measure(&bed).await?;
+        let row = Row::new(figure.as_ref(), measured);
+        step.done("measured");
+        rows.push(row);
+    }
+    Ok(rows)
+}

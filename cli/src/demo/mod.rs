@@ -66,7 +66,7 @@ pub(crate) async fn run(environment: &Environment, args: DemoArgs) -> Result<u8,
     if let Some(system) = system {
         system.let_go().await;
     }
-    stack::stop_all(&state, &progress).await?;
+    stack::stop_all(&environment, &state, &progress).await?;
     drop(lock);
     outcome
 }

@@ -67,7 +67,8 @@ impl Engine {
         self.private.as_ref().map(|private| (private.service.clone(), private.running.clone()))
     }
 
-    async fn private(state: &StateDir) -> Result<Self, Failure> {
+    /// Starts the private engine, or takes a share in it.
+    pub(crate) async fn private(state: &StateDir) -> Result<Self, Failure> {
         let starting = wait_for_lock(state, "docker-start", Lock::Alone).await?;
         let share = wait_for_lock(state, "docker-use", Lock::Shared).await?;
         let (service, host, bridge) = prepare(state)?;
@@ -99,8 +100,13 @@ const GRACE: Duration = Duration::from_secs(40);
 
 /// The folder for the private engine's sockets and run-time state: short, because a socket's path has at most 107 bytes, and
 /// empty after the machine's restart, as such state must be.
-pub(crate) fn runtime_folder(id: &str) -> PathBuf {
+fn runtime_folder(id: &str) -> PathBuf {
     Path::new("/run").join(format!("containrlab-{id}"))
+}
+
+/// The private engine's address, as in `DOCKER_HOST`.
+pub(crate) fn private_host(state: &StateDir) -> Result<String, Failure> {
+    Ok(format!("unix://{}", runtime_folder(state.installation()?.id()).join("docker.sock").display()))
 }
 
 fn prepare(state: &StateDir) -> Result<(Service, String, Bridge), Failure> {
@@ -115,7 +121,7 @@ fn prepare(state: &StateDir) -> Result<(Service, String, Bridge), Failure> {
     for folder in [&runtime, &state.path("docker")] {
         std::fs::create_dir_all(folder).map_err(Failure::file(format!("make the folder {}", folder.display())))?;
     }
-    let host = format!("unix://{}", runtime.join("docker.sock").display());
+    let host = private_host(state)?;
     let launch = Launch::new(program, state.log("docker")).arguments([
         "--data-root".into(),
         state.path("docker").join("data").into_os_string(),

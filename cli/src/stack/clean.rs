@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
+use super::engine_used::EngineUsed;
 use super::{down, mounts};
 use crate::commands;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::services::docker::{self, Engine};
-use crate::settings::{Environment, Stack, variables};
+use crate::settings::{Environment, Stack};
 use crate::state::{Lock, StateDir};
 
 /// What the state folder may hold that is ours. Anything else in it is somebody else's and stays, and the folder with it.
-const OURS: [&str; 10] =
-    ["secrets", "logs", "run", "postgres", "redis", "docker", "runner", "test", "demo", "installation.json"];
+const OURS: [&str; 11] = [
+    "secrets", "logs", "run", "postgres", "redis", "docker", "runner", "test", "bench", "engine-used.json", "installation.json",
+];
 
 /// Stops everything and removes the data, the sandboxes with their networks and volumes, and the images that were made here.
-pub(crate) async fn clean(environment: &Environment) -> Result<(), Failure> {
+pub(crate) async fn clean(environment: &Environment, keep_images: bool) -> Result<(), Failure> {
     let stack = Stack::read(environment)?;
     let progress = Progress::new();
     if StateDir::existing(stack.state_dir.clone()).is_none() {
@@ -27,10 +29,10 @@ pub(crate) async fn clean(environment: &Environment) -> Result<(), Failure> {
     let Some(_lock) = state.lock("up", Lock::Alone)? else {
         return Err(Failure::Plain("Somebody started ContainrLab again. Run `make down`, then this once more.".into()));
     };
-    remove_sandboxes(environment, &stack, &state, &progress).await?;
-    for nested in ["test", "demo"].map(|name| state.path(name)) {
+    remove_sandboxes(environment, &state, keep_images, &progress).await?;
+    for nested in ["test", "bench"].map(|name| state.path(name)) {
         if let Some(nested) = StateDir::existing(nested) {
-            super::stop_all(&nested, &progress).await?;
+            super::stop_all(environment, &nested, &progress).await?;
             remove_outside(&nested)?;
         }
     }
@@ -48,33 +50,30 @@ pub(crate) async fn clean(environment: &Environment) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes containers, networks and images by their labels: from the engine that the system used, if one can be reached. A
-/// private engine's go with its data folder, but its networks' bridges would stay.
+/// Removes containers, volumes, networks and images by their labels from the engine that the latest `up` used. A private engine is
+/// started for it: its containers would go with its data folder, but its networks' bridges would stay.
 async fn remove_sandboxes(
     environment: &Environment,
-    stack: &Stack,
     state: &StateDir,
+    keep_images: bool,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    if !state.path("runner").exists() {
-        return Ok(());
-    }
+    let Some(used) = EngineUsed::recall(state) else { return Ok(()) };
     let step = progress.step("Sandboxes");
-    let engine = match Engine::find_or_start(&stack.docker, state).await {
-        Ok(engine) => engine,
-        Err(failure) => {
-            step.done(&format!("left alone: {failure}"));
-            return Ok(());
-        }
-    };
-    let mut environment = environment.clone();
-    environment.set(&variables::DOCKER_HOST, &engine.host);
-    state.name_installation(&mut environment)?;
-    let removed = commands::sandboxes::remove_all(&environment).await;
+    let private = used.docker_host() == docker::private_host(state)?;
+    let engine = if private { Some(Engine::private(state).await?) } else { None };
+    let removed = commands::sandboxes::remove_all(&used.environment(state, environment), keep_images).await;
     drop(engine);
     docker::stop_unused(state).await?;
-    removed?;
-    step.done("removed, with their volumes and images");
+    match removed {
+        Ok(()) => step.done("removed, with their volumes and images"),
+        Err(failure) => {
+            return Err(Failure::Plain(format!(
+                "{failure} Start the Docker engine at {}, and run this again.",
+                used.docker_host()
+            )));
+        }
+    }
     Ok(())
 }
 

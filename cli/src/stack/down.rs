@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::engine_used::EngineUsed;
+use super::mounts;
+use crate::commands;
 use crate::failure::Failure;
 use crate::process::Running;
 use crate::progress::Progress;
-use crate::services::docker;
+use crate::services::{Ready, docker};
 use crate::settings::{Environment, Stack};
 use crate::state::StateDir;
 
@@ -46,30 +49,60 @@ pub(crate) async fn down(environment: &Environment) -> Result<(), Failure> {
         step.done("stopped, with all that it started");
         stopped = true;
     }
-    stopped |= stop_all(&state, &progress).await?;
+    stopped |= stop_all(environment, &state, &progress).await?;
     progress.say(if stopped { "All stopped. The data is kept." } else { "Nothing runs here." });
     Ok(())
 }
 
 /// Stops every process that this state folder remembers, in the order in which they need one another. Says whether there were
 /// any.
-pub(crate) async fn stop_all(state: &StateDir, progress: &Progress) -> Result<bool, Failure> {
+pub(crate) async fn stop_all(
+    environment: &Environment,
+    state: &StateDir,
+    progress: &Progress,
+) -> Result<bool, Failure> {
     let mut stopped = false;
     for (name, title, signal, grace) in ORDER {
         stopped |= stop(state, progress, name, title, signal, grace).await;
     }
+    stopped |= halt_sandboxes(environment, state, progress).await;
     if state.pid_file("docker").living().is_some() {
         let step = progress.step("Docker engine");
         let alone = docker::stop_unused(state).await?;
         stopped |= alone;
         step.done(if alone { "stopped" } else { "left running for a test that uses it" });
     }
+    // The volumes' file system. Another command may still use it (a test on the same engine); then it stays.
+    let _ = mounts::release(&state.path("runner"));
     for (name, title, signal, grace) in DATABASES {
         stopped |= stop(state, progress, name, title, signal, grace).await;
     }
     state.pid_file("up").remove();
     let _ = std::fs::remove_file(state.path("run").join("url"));
     Ok(stopped)
+}
+
+/// The runner leaves sandboxes running, since it may come back in a moment; the whole system does not. Their volumes stay. Says
+/// whether there were any.
+async fn halt_sandboxes(environment: &Environment, state: &StateDir, progress: &Progress) -> bool {
+    let Some(used) = EngineUsed::recall(state) else { return false };
+    let answers = Ready::Docker { host: used.docker_host().to_owned() }.is().await;
+    // An engine that is away has no running sandboxes, or none that can be reached.
+    if !answers {
+        return false;
+    }
+    let step = progress.step("Sandboxes");
+    match commands::sandboxes::halt(&used.environment(state, environment)).await {
+        Ok(0) => false,
+        Ok(count) => {
+            step.done(&format!("{count} stopped"));
+            true
+        }
+        Err(failure) => {
+            step.done(&format!("may still run: {failure}"));
+            false
+        }
+    }
 }
 
 pub(super) async fn stop(

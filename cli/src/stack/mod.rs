@@ -2,6 +2,7 @@
 
 mod clean;
 mod down;
+mod engine_used;
 mod mounts;
 mod private;
 mod system;

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::engine_used::EngineUsed;
 use super::private::start_databases;
 use super::watch::watch;
 use crate::commands;
@@ -49,6 +50,8 @@ impl System {
         let databases = start_databases(stack, state, Durability::Kept, progress);
         let (databases, engine) = tokio::try_join!(databases, docker)?;
         let environment = complete(environment.clone(), stack, state, &databases, &engine)?;
+
+        EngineUsed::remember(state, &environment)?;
 
         let schema = async {
             let step = progress.step("Database schema");

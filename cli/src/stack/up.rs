@@ -29,7 +29,7 @@ pub(crate) async fn up(environment: &Environment) -> Result<(), Failure> {
     }
     // Everything is found by its pid file, whatever had been started. Further signals are heard by `stops` and change
     // nothing: half a stop would leave more behind than a whole one.
-    stop_all(&state, &progress).await?;
+    stop_all(environment, &state, &progress).await?;
     outcome
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptions, StatsOptionsBuilder,
+    ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptions, StatsOptionsBuilder, StopContainerOptions,
 };
 use containrlab_domain::ids::SandboxId;
 use futures::StreamExt;
@@ -19,6 +19,8 @@ const ADOPT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the engine may take to be done with a container's removal that is already under way.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(30);
 const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
+/// How long a sandbox's agent may take to stop before it is killed.
+const HALT_SECONDS: i32 = 10;
 /// Lines of a dead sandbox's log that are worth keeping.
 const LAST_LINES: &str = "20";
 
@@ -212,6 +214,28 @@ impl Sandboxes {
             self.remove_container(container.id.as_deref().unwrap_or_default()).await?;
         }
         Ok(())
+    }
+
+    /// Stops the sandboxes of this installation, of whichever runner, and keeps their volumes: for a machine whose whole system
+    /// goes down. A runner that merely restarts leaves them running. Says how many ran.
+    ///
+    /// # Errors
+    /// The engine doesn't answer, or a container does not stop.
+    pub async fn halt(&self) -> Result<usize, SandboxError> {
+        let listed = self.containers(false).await?;
+        let running = listed.iter().filter(|container| container.state == Some(ContainerSummaryStateEnum::RUNNING));
+        let stops = running.filter_map(|container| container.id.as_deref()).map(|id| async move {
+            let options = StopContainerOptions { t: Some(HALT_SECONDS), ..StopContainerOptions::default() };
+            match self.inner.docker.stop_container(id, Some(options)).await {
+                // 304: it has stopped meanwhile; 404: it is gone.
+                Err(error) if !matches!(status(&error), Some(304 | 404)) => {
+                    Err(SandboxError::engine("stop a sandbox", error))
+                }
+                _ => Ok(()),
+            }
+        });
+        let stopped = futures::future::try_join_all(stops).await?;
+        Ok(stopped.len())
     }
 
     /// Containers of the installation, and of this runner alone or of all.
