@@ -1,10 +1,30 @@
-//! Patterns as Go's `filepath.Match` reads them, on top of `globset`.
-
-use globset::{GlobBuilder, GlobMatcher};
+//! Patterns as Docker reads them: Go's `filepath.Match`, and `**` on top of it in `.dockerignore`.
+//!
+//! Not on `globset`: Docker's `**` also stands within a part (`a**b`), with a meaning of its own, and braces have none.
 
 /// A pattern of `*`, `?`, `[a-z]`, `[^a]` and `\` within one part of a path. `*` never crosses a slash.
-#[derive(Debug, Clone)]
-pub struct GoGlob(GlobMatcher);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoGlob {
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Literal(char),
+    /// `?`: any character but a slash.
+    One,
+    /// `*`: any number of them.
+    Star,
+    /// `[…]`: one character of these ranges, or none of them.
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+    /// `**/`: any number of folders, none included.
+    Folders,
+    /// `**` at the end, or at the start of a plain word: anything, slashes too.
+    Anything,
+}
 
 impl GoGlob {
     /// Reads a pattern; `None` when it is malformed, such as `[a`.
@@ -17,72 +37,156 @@ impl GoGlob {
     /// assert!(!glob.matches("a/requirements.txt"));
     /// ```
     pub fn new(pattern: &str) -> Option<Self> {
-        Self::build(&translate(pattern, false))
+        tokens(pattern, false).map(|tokens| Self { tokens })
     }
 
-    /// Like [`GoGlob::new`], where `**` as a whole part stands for any number of folders, as in `.dockerignore`.
+    /// Like [`GoGlob::new`], with `**` as `.dockerignore` has it.
     pub(super) fn with_double_star(pattern: &str) -> Option<Self> {
-        Self::build(&translate(pattern, true))
+        tokens(pattern, true).map(|tokens| Self { tokens })
     }
 
-    fn build(pattern: &str) -> Option<Self> {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build().ok()?;
-        Some(Self(glob.compile_matcher()))
-    }
-
-    /// Whether it matches a whole path.
+    /// Whether it matches a whole path. Takes time in proportion to the pattern times the path, whatever they are.
     pub fn matches(&self, path: &str) -> bool {
-        self.0.is_match(path)
-    }
-}
-
-/// `globset` gives braces and `!` in classes a meaning that Go does not, and reads `**` anywhere.
-fn translate(pattern: &str, double_star: bool) -> String {
-    let mut out = String::with_capacity(pattern.len() + 8);
-    for (number, part) in pattern.split('/').enumerate() {
-        if number > 0 {
-            out.push('/');
-        }
-        if double_star && part == "**" {
-            out.push_str(part);
-            continue;
-        }
-        let mut chars = part.chars().peekable();
-        while let Some(c) = chars.next() {
-            match c {
-                '{' | '}' => {
-                    out.push('\\');
-                    out.push(c);
-                }
-                '\\' => {
-                    out.push(c);
-                    out.extend(chars.next());
-                }
-                '*' => {
-                    while chars.next_if_eq(&'*').is_some() {}
-                    out.push('*');
-                }
-                '[' => {
-                    out.push('[');
-                    match chars.peek() {
-                        Some('^') => {
-                            chars.next();
-                            out.push('!');
-                        }
-                        // A literal `!` may not come first in a class.
-                        Some('!') => {
-                            chars.next();
-                            let mut rest: String = chars.by_ref().take_while(|c| *c != ']').collect();
-                            rest.push('!');
-                            out.push_str(&rest);
-                            out.push(']');
-                        }
-                        _ => {}
+        let count = self.tokens.len();
+        // before[n]: the path so far can be matched by the first n tokens; within[n]: token n, a run of folders, has begun.
+        let mut before = vec![false; count + 1];
+        let mut within = vec![false; count];
+        before[0] = true;
+        self.skip_empty(&mut before);
+        for c in path.chars() {
+            let mut next = vec![false; count + 1];
+            let mut still_within = vec![false; count];
+            for (at, token) in self.tokens.iter().enumerate() {
+                if *token == Token::Folders {
+                    if before[at] || within[at] {
+                        still_within[at] = true;
+                        next[at + 1] |= c == '/';
                     }
+                    continue;
                 }
-                c => out.push(c),
+                if !before[at] {
+                    continue;
+                }
+                match token {
+                    Token::Star if c != '/' => next[at] = true,
+                    Token::Anything => next[at] = true,
+                    token if token.takes(c) => next[at + 1] = true,
+                    _ => {}
+                }
+            }
+            self.skip_empty(&mut next);
+            before = next;
+            within = still_within;
+        }
+        before[count]
+    }
+
+    /// Tokens that may match nothing are passed over.
+    fn skip_empty(&self, before: &mut [bool]) {
+        for (at, token) in self.tokens.iter().enumerate() {
+            if before[at] && matches!(token, Token::Star | Token::Folders | Token::Anything) {
+                before[at + 1] = true;
             }
         }
     }
-    out
+}
+
+impl Token {
+    fn takes(&self, c: char) -> bool {
+        match self {
+            Self::Literal(own) => *own == c,
+            Self::One => c != '/',
+            Self::Class { negated, ranges } => {
+                c != '/' && ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
+            }
+            Self::Star | Self::Folders | Self::Anything => false,
+        }
+    }
+}
+
+fn tokens(pattern: &str, double_star: bool) -> Option<Vec<Token>> {
+    let mut found = Vec::new();
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' if double_star && chars.next_if_eq(&'*').is_some() => {
+                let is_start = found.is_empty();
+                let had_slash = chars.next_if_eq(&'/').is_some();
+                let is_plain = !chars.clone().any(|c| matches!(c, '*' | '?' | '[' | '\\'));
+                let is_end = chars.peek().is_none();
+                found.push(if is_end || (is_start && !had_slash && is_plain) {
+                    Token::Anything
+                } else {
+                    Token::Folders
+                });
+            }
+            '*' => {
+                if found.last() != Some(&Token::Star) {
+                    found.push(Token::Star);
+                }
+            }
+            '?' => found.push(Token::One),
+            '\\' => found.push(Token::Literal(chars.next()?)),
+            '[' => {
+                let negated = chars.next_if_eq(&'^').is_some();
+                let mut ranges = Vec::new();
+                loop {
+                    let low = match chars.next()? {
+                        ']' if !ranges.is_empty() => break,
+                        '\\' => chars.next()?,
+                        c => c,
+                    };
+                    let high = match chars.next_if_eq(&'-') {
+                        None => low,
+                        Some(_) => match chars.next()? {
+                            '\\' => chars.next()?,
+                            ']' => return None,
+                            c => c,
+                        },
+                    };
+                    ranges.push((low, high));
+                }
+                found.push(Token::Class { negated, ranges });
+            }
+            c => found.push(Token::Literal(c)),
+        }
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GoGlob;
+
+    #[test]
+    fn double_stars_mean_what_docker_makes_of_them() {
+        let matches =
+            |pattern: &str, path: &str| GoGlob::with_double_star(pattern).is_some_and(|g| g.matches(path));
+        for (pattern, good, bad) in [
+            ("**", &["a", "a/b"][..], &[][..]),
+            ("**/a", &["a", "b/a", "c/b/a"], &["ba", "a/b"]),
+            ("**a", &["a", "ba", "c/ba"], &["ab"]),
+            ("a/**", &["a/b", "a/b/c"], &["a", "ab"]),
+            ("a**", &["a", "ab", "a/b"], &["ba"]),
+            ("a/**/b", &["a/b", "a/x/b", "a/x/y/b"], &["ab", "a/xb"]),
+            ("a**b", &["ab", "ax/b", "a/x/b"], &["axb"]),
+            ("**/*.md", &["a.md", "x/a.md"], &["a.mdx", "x"]),
+            ("**/x/**", &["x/a", "b/x/a"], &["x", "a/x"]),
+            ("[a-c]?", &["ax", "cb"], &["d", "a/"]),
+        ] {
+            for path in good {
+                assert!(matches(pattern, path), "{pattern} should match {path}");
+            }
+            for path in bad {
+                assert!(!matches(pattern, path), "{pattern} should not match {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn stars_by_the_hundred_take_no_time() {
+        let glob = GoGlob::new(&"*a".repeat(200)).expect("a pattern");
+        assert!(!glob.matches(&"a".repeat(190)));
+        assert!(glob.matches(&"a".repeat(2000)));
+    }
 }

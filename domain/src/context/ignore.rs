@@ -15,10 +15,21 @@ pub struct Rule {
     pub line: u32,
     /// It takes paths back in (`!`) instead of leaving them out.
     pub includes: bool,
-    glob: Option<GoGlob>,
-    /// A bare `**` or the like matches everything, without a look at the path.
-    literal: Option<String>,
+    pattern: Pattern,
 }
+
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// Without any special character.
+    Plain(String),
+    Glob(GoGlob),
+    /// Malformed, or beyond [`MAX_GLOB_BYTES`]: matches nothing.
+    Nothing,
+}
+
+/// Patterns with special characters are read up to this many bytes in all; nobody writes that much, and each costs time
+/// for every path.
+const MAX_GLOB_BYTES: usize = 32 * 1024;
 
 /// A `.dockerignore`: its rules in order.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +52,7 @@ impl DockerIgnore {
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut rules = Vec::new();
+        let mut room = MAX_GLOB_BYTES;
         for (number, line) in (1..).zip(text.lines()) {
             // A comment starts the line: Docker looks for `#` before it trims.
             let pattern = line.trim();
@@ -56,13 +68,11 @@ impl DockerIgnore {
             if cleaned.is_empty() {
                 continue;
             }
-            let is_literal = !cleaned.contains(['*', '?', '[', '\\']);
             rules.push(Rule {
                 text: line.trim().to_owned(),
                 line: number,
                 includes,
-                glob: if is_literal { None } else { GoGlob::with_double_star(&cleaned) },
-                literal: is_literal.then_some(cleaned),
+                pattern: Pattern::read(cleaned, &mut room),
             });
         }
         Self { rules }
@@ -73,9 +83,29 @@ impl DockerIgnore {
         &self.rules
     }
 
-    /// The rule that decides about a path: the last one that matches it or a folder above it.
+    /// The rule that decides about a path: the last one that speaks about it or about a folder above it.
+    ///
+    /// Follows Docker to the letter, from the topmost folder down: a rule is not even asked when it would change
+    /// nothing, and what was not asked of a folder does not count for what lies in it. After `sub/deep` the line
+    /// `!sub` therefore does not bring `sub/deep` back: when `sub` was looked at, nothing had left it out.
     pub fn deciding_rule(&self, path: &str) -> Option<&Rule> {
-        self.rules.iter().rev().find(|rule| rule.matches(path))
+        let mut above = vec![false; self.rules.len()];
+        let mut decided = None;
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        for end in ends {
+            let mut excluded = false;
+            let mut matched = vec![false; self.rules.len()];
+            decided = None;
+            for (number, rule) in self.rules.iter().enumerate() {
+                matched[number] = above[number] || (rule.includes == excluded && rule.matches(&path[..end]));
+                if matched[number] {
+                    excluded = !rule.includes;
+                    decided = Some(rule);
+                }
+            }
+            above = matched;
+        }
+        decided
     }
 
     /// Whether a path is left out.
@@ -86,14 +116,26 @@ impl DockerIgnore {
 
 impl Rule {
     fn matches(&self, path: &str) -> bool {
-        if let Some(literal) = &self.literal {
-            return path
-                .strip_prefix(literal.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match &self.pattern {
+            Pattern::Plain(text) => text == path,
+            Pattern::Glob(glob) => glob.matches(path),
+            Pattern::Nothing => false,
         }
-        let Some(glob) = &self.glob else { return false };
-        let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
-        glob.matches(path) || folders.into_iter().any(|folder| glob.matches(folder))
+    }
+}
+
+impl Pattern {
+    fn read(text: String, room: &mut usize) -> Self {
+        if !text.contains(['*', '?', '[', '\\']) {
+            return Self::Plain(text);
+        }
+        match room.checked_sub(text.len()) {
+            None => Self::Nothing,
+            Some(rest) => {
+                *room = rest;
+                GoGlob::with_double_star(&text).map_or(Self::Nothing, Self::Glob)
+            }
+        }
     }
 }
 
@@ -109,7 +151,7 @@ fn clean(pattern: &str) -> String {
     for part in pattern.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
                 parts.pop();
             }
             part => parts.push(part),
@@ -221,9 +263,18 @@ mod tests {
         assert!(excludes("!README.md\n*.md", "README.md"));
         assert!(excludes("*.md\n!README*.md\nREADME-secret.md", "README-secret.md"));
         assert!(!excludes("!venv", "venv/bin"));
-        assert!(excludes("venv\n!venv", "venv") != excludes("!venv\nvenv", "venv"));
+        assert!(!excludes("venv\n!venv", "venv/x"));
+        assert!(excludes("!venv\nvenv", "venv/x"));
         assert!(!excludes("*\n!app\n!requirements.txt", "app/main.py"));
         assert!(excludes("*\n!app\n!requirements.txt", "venv/x"));
+    }
+
+    #[test]
+    fn a_rule_that_would_change_nothing_for_a_folder_says_nothing_about_what_is_in_it() {
+        assert!(excludes("sub/deep\n!sub", "sub/deep/a"), "nothing had left sub out");
+        assert!(!excludes("sub\n!sub\n", "sub/deep/a"));
+        assert!(!excludes("*\n!sub/x\nsub", "sub/x"), "sub was left out already");
+        assert!(excludes("!sub/x\nsub", "sub/x"));
     }
 
     #[test]
