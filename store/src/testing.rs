@@ -125,11 +125,10 @@ async fn as_admin(url: &str, sql: &str) -> Result<(), StoreError> {
 async fn delete_keys(settings: &Settings) -> redis::RedisResult<()> {
     let client = redis::Client::open(settings.redis_url.as_str())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
+    // At once, as FLUSHALL does it: half of a message left behind would be a state that Redis never gets into.
+    let script = "for _, key in ipairs(redis.call('keys', ARGV[1])) do redis.call('del', key) end";
     let pattern = format!("{}:*", settings.namespace);
-    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
-    if !keys.is_empty() {
-        redis::cmd("DEL").arg(&keys).query_async::<()>(&mut connection).await?;
-    }
+    redis::cmd("EVAL").arg(script).arg(0).arg(pattern).query_async::<()>(&mut connection).await?;
     // apalis keeps a list of all queues under a name of its own.
     const QUEUES: &str = "core:apalis:queues:list";
     let queues: Vec<String> =

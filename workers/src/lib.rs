@@ -30,6 +30,8 @@ pub mod runner;
 pub mod sandbox;
 pub mod settings;
 mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod workspace;
 
 use std::sync::Arc;
