@@ -78,6 +78,7 @@ impl Launch {
     /// stop everything in order.
     pub(crate) fn start(&self) -> Result<(tokio::process::Child, Identity), Failure> {
         let doing = || format!("start {}", self.program.display());
+        self.begin_new_log_when_long();
         let output = OpenOptions::new()
             .create(true)
             .append(true)
@@ -104,6 +105,15 @@ impl Launch {
             .and_then(Identity::of)
             .ok_or_else(|| Failure::Plain(format!("{} ended at once.", self.program.display())))?;
         Ok((child, identity))
+    }
+
+    /// Keeps one old log beside the current one, so that logs can't fill the disk over years of starts.
+    fn begin_new_log_when_long(&self) {
+        const LONG: u64 = 32 << 20;
+        if std::fs::metadata(&self.log).is_ok_and(|metadata| metadata.len() > LONG) {
+            // If it can't be moved it only grows on.
+            let _ = std::fs::rename(&self.log, self.log.with_extension("old.log"));
+        }
     }
 }
 

@@ -183,6 +183,34 @@ impl Bridge {
     }
 }
 
+/// Removes the bridges that a private engine's networks left behind: an engine that is killed doesn't, and its data is about to go.
+pub(crate) fn remove_bridges(state: &StateDir) -> Result<(), Failure> {
+    let installation = state.installation()?;
+    let Some(block) = installation.recall(Remembered::DockerNetwork) else { return Ok(()) };
+    let listed = std::process::Command::new(programs::find("ip", "iproute2")?)
+        .args(["-oneline", "-4", "address", "show"])
+        .output()
+        .map_err(Failure::file("run ip"))?;
+    for name in bridges_in(&String::from_utf8_lossy(&listed.stdout), block) {
+        // Gone meanwhile is as good.
+        let _ = ip(&["link", "delete", "dev", &name]);
+    }
+    Ok(())
+}
+
+/// The bridges with an address that begins with a block's two numbers. Nobody else had addresses there when it was chosen.
+fn bridges_in(listed: &str, block: &str) -> Vec<String> {
+    listed
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let (name, address) = (fields.next()?, fields.nth(1)?);
+            let ours = (name.starts_with("br-") || name.starts_with("clab")) && address.starts_with(&format!("{block}."));
+            ours.then(|| name.to_owned())
+        })
+        .collect()
+}
+
 fn ip(arguments: &[&str]) -> Result<(), Failure> {
     let program = programs::find("ip", "iproute2")?;
     let output = std::process::Command::new(program).args(arguments).output().map_err(Failure::file("run ip"))?;
@@ -214,5 +242,20 @@ async fn wait_for_lock(state: &StateDir, name: &str, how: Lock) -> Result<File, 
             });
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bridges_with_our_addresses_are_ours() {
+        let listed = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n\
+                      2: eth0    inet 172.30.0.9/24 brd 172.30.0.255 scope global eth0\\  valid_lft forever\n\
+                      7: br-3e32    inet 172.30.128.1/24 brd 172.30.128.255 scope global br-3e32\\  valid_lft forever\n\
+                      8: clab-12ab    inet 172.30.129.1/24 scope global clab-12ab\\  valid_lft forever\n\
+                      9: br-77aa    inet 172.18.0.1/16 scope global br-77aa\\  valid_lft forever\n";
+        assert_eq!(bridges_in(listed, "172.30"), ["br-3e32", "clab-12ab"]);
     }
 }

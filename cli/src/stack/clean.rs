@@ -36,6 +36,7 @@ pub(crate) async fn clean(environment: &Environment, keep_images: bool) -> Resul
             remove_outside(&nested)?;
         }
     }
+    docker::remove_bridges(&state)?;
     let step = progress.step("Mounts");
     let mounts = mounts::release(state.root())?;
     step.done(&format!("{mounts} released"));
