@@ -113,11 +113,8 @@ pub enum Error {
     #[error("the address or form does not fit: {0}")]
     UnfitQuery(String),
     /// Too many bytes.
-    #[error("the body has more than the {limit} bytes that are taken here")]
-    BodyTooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
+    #[error("the body has more bytes than are taken here")]
+    BodyTooLarge,
     /// The body broke off.
     #[error("the body broke off before its end")]
     BodyBrokeOff,

@@ -1,7 +1,10 @@
 //! The ledger in words: one sentence for each event that a learner may want to know of.
 
+use std::collections::HashMap;
+
 use containrlab_domain::actor::RecordedActor;
 use containrlab_domain::attempt::{Attempt, AttemptEvent};
+use containrlab_domain::ids::JobId;
 use containrlab_domain::job::JobOutcome;
 use containrlab_domain::session::{Origin, Session, SessionEvent, Work};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
@@ -22,16 +25,49 @@ pub(crate) struct Told {
     pub(crate) text: String,
 }
 
-/// Tells an event; `None` for what is of no interest to a learner.
-pub(crate) fn tell(entry: &TimelineEntry) -> Option<Told> {
-    let payload = &entry.payload;
-    let (kind, text) = match entry.aggregate_type.as_str() {
-        Session::TYPE => session(read(payload)?)?,
-        Workspace::TYPE => (TimelineKind::File, workspace(read(payload)?)),
-        Attempt::TYPE => attempt(read(payload)?)?,
-        _ => return None,
-    };
-    Some(Told { kind, text })
+/// Tells the events of a session in their order, and remembers what later ones refer to.
+#[derive(Debug, Default)]
+pub(crate) struct Narrator {
+    /// What the jobs do, as far as their requests were told.
+    jobs: HashMap<JobId, String>,
+}
+
+impl Narrator {
+    /// Tells an event; `None` for what is of no interest to a learner.
+    pub(crate) fn tell(&mut self, entry: &TimelineEntry) -> Option<Told> {
+        let payload = &entry.payload;
+        let (kind, text) = match entry.aggregate_type.as_str() {
+            Session::TYPE => self.session(read(payload)?)?,
+            Workspace::TYPE => (TimelineKind::File, workspace(read(payload)?)),
+            Attempt::TYPE => attempt(read(payload)?)?,
+            _ => return None,
+        };
+        Some(Told { kind, text })
+    }
+
+    fn session(&mut self, event: SessionEvent) -> Option<(TimelineKind, String)> {
+        match event {
+            SessionEvent::JobRequested { job, work } => {
+                let name = work_in_words(&work);
+                let text = format!("{name} was asked for.");
+                self.jobs.insert(job, name);
+                Some((TimelineKind::Job, text))
+            }
+            SessionEvent::JobStarted { job, start_number, .. } if start_number > 1 => Some((
+                TimelineKind::Job,
+                format!("{} was started again (try {start_number}).", self.name(job)),
+            )),
+            SessionEvent::JobFinished { job, outcome } => {
+                let kind = if outcome.succeeded() { TimelineKind::Success } else { TimelineKind::Failure };
+                Some((kind, format!("{}: {}", self.name(job), outcome_sentence(&outcome))))
+            }
+            event => session(event),
+        }
+    }
+
+    fn name(&self, job: JobId) -> &str {
+        self.jobs.get(&job).map_or("The job", String::as_str)
+    }
 }
 
 /// By whose hand, in a word for the one who looks.
@@ -49,7 +85,7 @@ fn read<T: DeserializeOwned>(payload: &Value) -> Option<T> {
 }
 
 fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
-    use TimelineKind::{Failure, Job, Session, Success};
+    use TimelineKind::{Failure, Session};
     Some(match event {
         SessionEvent::Requested { origin: Origin::Starter, .. } => {
             (Session, "The lab was started from its starter files.".to_owned())
@@ -76,15 +112,11 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
         SessionEvent::TerminalClosed { terminal, exit_code } => {
             (Session, format!("The shell of the terminal {terminal} ended with {exit_code}."))
         }
-        SessionEvent::JobRequested { work, .. } => (Job, requested(&work)),
-        SessionEvent::JobStarted { start_number, .. } if start_number > 1 => {
-            (Job, format!("It was started again (try {start_number})."))
-        }
-        // The outcome follows soon, and says more.
-        SessionEvent::JobStarted { .. } | SessionEvent::EndingStarted { .. } => return None,
-        SessionEvent::JobFinished { outcome, .. } => {
-            (if outcome.succeeded() { Success } else { Failure }, outcome_sentence(&outcome))
-        }
+        // What jobs do is told by the narrator, who knows their names. Of a beginning the outcome follows soon.
+        SessionEvent::JobRequested { .. }
+        | SessionEvent::JobStarted { .. }
+        | SessionEvent::JobFinished { .. }
+        | SessionEvent::EndingStarted { .. } => return None,
         SessionEvent::EndRequested { .. } => {
             (Session, "The session is ending; its files are kept.".to_owned())
         }
@@ -92,13 +124,12 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
     })
 }
 
-fn requested(work: &Work) -> String {
+fn work_in_words(work: &Work) -> String {
     match work {
-        Work::Build { tag } => format!("A build of {tag} was asked for."),
-        Work::Run { image, .. } => format!("A run of {image} was asked for."),
+        Work::Build { tag } => format!("A build of {tag}"),
+        Work::Run { image, .. } => format!("A run of {image}"),
         Work::Exec { argv, .. } => {
-            let command: String = argv.join(" ").chars().take(80).collect();
-            format!("The command {command} was asked for.")
+            format!("The command {}", argv.join(" ").chars().take(80).collect::<String>())
         }
     }
 }

@@ -16,10 +16,10 @@ use containrlab_domain::workspace::WorkspaceError;
 use containrlab_web_templates::{ErrorPage, Nav, Shell, Template};
 use serde_json::{Map, Value, json};
 
+use crate::Error;
 use crate::auth::viewer_of;
 use crate::extract::RequestIdExt;
 use crate::state::App;
-use crate::{Error, security};
 
 /// Seconds after which to try again when a part of the platform is away.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -228,9 +228,8 @@ impl From<&Error> for Problem {
                 "The request does not fit",
                 "Compare it with /api/openapi.json, which describes every parameter.",
             ),
-            Error::BodyTooLarge { limit } => {
+            Error::BodyTooLarge => {
                 problem(S::PAYLOAD_TOO_LARGE, "body_too_large", "Too many bytes", "Send less at once.")
-                    .with("limit", json!(limit))
             }
             Error::BodyBrokeOff => {
                 problem(S::BAD_REQUEST, "body_broke_off", "The body broke off", "Send it again.")
@@ -443,7 +442,7 @@ fn of_bare_status(status: StatusCode) -> Option<Error> {
         StatusCode::NOT_FOUND => Some(Error::NoSuchPage),
         StatusCode::METHOD_NOT_ALLOWED => Some(Error::MethodNotAllowed),
         StatusCode::REQUEST_TIMEOUT => Some(Error::TimedOut),
-        StatusCode::PAYLOAD_TOO_LARGE => Some(Error::BodyTooLarge { limit: security::BODY_LIMIT }),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Error::BodyTooLarge),
         status if status.is_client_error() => Some(Error::UnfitQuery("it cannot be understood".to_owned())),
         status if status.is_server_error() => {
             Some(Error::internal(format!("a layer answered {status} without a word")))

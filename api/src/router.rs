@@ -26,14 +26,17 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The whole service.
 pub(crate) fn router(app: App) -> Router {
     let (api, _) = routes::api::router();
+    around(routes::pages::router().merge(api), app, TIME_LIMIT)
+}
+
+/// Puts everything around some routes that stands around all of them.
+fn around(routes: Router<App>, app: App, time_limit: Duration) -> Router {
     let compressed = DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"));
-    Router::new()
-        .merge(routes::pages::router())
-        .merge(api)
-        .layer(DefaultBodyLimit::max(security::BODY_LIMIT))
+    routes
+        .layer(DefaultBodyLimit::max(security::body_limit(&app.settings)))
         .layer(middleware::from_fn_with_state(app.clone(), security::same_site))
         .layer(middleware::from_fn_with_state(app.clone(), security::own_name))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, time_limit))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn_with_state(app.clone(), problem::render))
         .layer(CompressionLayer::new().compress_when(compressed))
@@ -81,4 +84,65 @@ async fn trace(mut request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use containrlab_store::Store;
+    use containrlab_store::labs::LabCatalog;
+    use containrlab_store::testing::TestStore;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::services::runner::RunnerClient;
+    use crate::settings::tests::settings;
+    use crate::state::Inner;
+
+    async fn get_from(store: &TestStore, path: &str) -> (StatusCode, String, String) {
+        async fn boom() {
+            panic!("a secret of the process");
+        }
+        let settings = settings(None, true);
+        let app = App::new(Inner {
+            runners: RunnerClient::new(settings.runner_token.clone()).expect("a client"),
+            settings,
+            store: Store::clone(store),
+            labs: LabCatalog::default(),
+            shutdown: CancellationToken::new(),
+        });
+        let routes = Router::new()
+            .route("/boom", get(boom))
+            .route("/api/boom", get(boom))
+            .route("/api/slow", get(std::future::pending::<()>));
+        let request = Request::get(path).header("host", "localhost").body(Body::empty()).expect("a request");
+        let response =
+            around(routes, app, Duration::from_millis(500)).oneshot(request).await.expect("an answer");
+        let status = response.status();
+        let kind = response.headers()["content-type"].to_str().expect("text").to_owned();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        (status, kind, String::from_utf8(body.to_vec()).expect("UTF-8"))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_our_fault_and_says_no_more() {
+        let store = TestStore::new().await;
+        for (path, expected) in
+            [("/boom", "text/html; charset=utf-8"), ("/api/boom", "application/problem+json")]
+        {
+            let (status, kind, body) = get_from(&store, path).await;
+            assert_eq!((status, kind.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, expected));
+            assert!(body.contains("our side") && !body.contains("secret"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_said_so() {
+        let store = TestStore::new().await;
+        let (status, kind, body) = get_from(&store, "/api/slow").await;
+        assert_eq!((status, kind.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json"));
+        assert!(body.contains("timed_out"), "{body}");
+    }
 }

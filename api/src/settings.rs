@@ -74,10 +74,11 @@ impl fmt::Debug for RunnerToken {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn settings(public_url: Option<&str>, local_sign_in: bool) -> Settings {
+    /// Settings as a local installation has them, without labs.
+    pub(crate) fn settings(public_url: Option<&str>, local_sign_in: bool) -> Settings {
         Settings {
             public_url: public_url.map(|url| Url::parse(url).expect("a URL")),
             local_sign_in,

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::{Error, security};
+use crate::Error;
 
 /// A JSON body, read into a struct.
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -50,7 +50,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit: security::BODY_LIMIT },
+        StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
         _ => Error::BodyBrokeOff,
     })
 }

@@ -7,7 +7,7 @@ use axum::extract::{Form, FromRequest, FromRequestParts, Query, RawPathParams, R
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, security};
+use crate::Error;
 
 /// The query, read into a struct.
 pub(crate) struct QueryParams<T>(pub(crate) T);
@@ -32,7 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FormBody<T> {
         match Form::from_request(request, state).await {
             Ok(Form(form)) => Ok(Self(form)),
             Err(FormRejection::BytesRejection(rejection)) if rejection.status() == 413 => {
-                Err(Error::BodyTooLarge { limit: security::BODY_LIMIT })
+                Err(Error::BodyTooLarge)
             }
             Err(FormRejection::BytesRejection(_)) => Err(Error::BodyBrokeOff),
             Err(rejection) => Err(Error::UnfitQuery(last_cause(&rejection))),

@@ -22,6 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::logs::LogPiece;
 use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, Snapshot, TimelineTail};
+use crate::narrate::Narrator;
 use crate::state::App;
 use crate::wire::{EntryJson, SessionJson};
 use crate::{Error, problem};
@@ -33,6 +34,7 @@ pub(crate) async fn stream(app: App, session: SessionId, after: i64) -> Result<R
         session,
         timeline: TimelineTail::new(session, after),
         logs: LogTail::new(Cut::Letters, LogCursor::default()),
+        narrator: Narrator::default(),
         sent: None,
         snapshot: None,
         more: false,
@@ -58,6 +60,7 @@ struct Follower {
     bell: containrlab_store::live::Doorbell,
     timeline: TimelineTail,
     logs: LogTail,
+    narrator: Narrator,
     /// The session as it was last sent, without the server's time.
     sent: Option<String>,
     snapshot: Option<Snapshot>,
@@ -94,7 +97,7 @@ impl Follower {
         let entries = self.timeline.step(&self.app).await?;
         for entry in &entries {
             let event = Event::default().event(&entry.event_type).id(entry.position.to_string());
-            events.push(event.json_data(EntryJson::from(entry)).map_err(Error::internal)?);
+            events.push(event.json_data(EntryJson::new(&mut self.narrator, entry)).map_err(Error::internal)?);
         }
         if !entries.is_empty() || self.snapshot.as_ref().is_none_or(Snapshot::waits) {
             let snapshot = Snapshot::read(&self.app, self.session).await?;

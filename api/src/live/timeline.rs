@@ -7,6 +7,7 @@ use containrlab_store::TimelineEntry;
 use containrlab_web_templates::{TimelinePartial, TimelineRow};
 
 use crate::Error;
+use crate::narrate::Narrator;
 use crate::state::App;
 use crate::view::timeline_row;
 
@@ -22,6 +23,7 @@ pub(crate) struct TimelineTail {
     session: SessionId,
     /// Position of the last event read.
     after: i64,
+    narrator: Narrator,
     /// Oldest first.
     rows: VecDeque<TimelineRow>,
 }
@@ -29,7 +31,7 @@ pub(crate) struct TimelineTail {
 impl TimelineTail {
     /// Begins after a position; 0 is the beginning.
     pub(crate) fn new(session: SessionId, after: i64) -> Self {
-        Self { session, after, rows: VecDeque::with_capacity(SHOWN) }
+        Self { session, after, narrator: Narrator::default(), rows: VecDeque::with_capacity(SHOWN) }
     }
 
     /// All events since the last call.
@@ -41,11 +43,13 @@ impl TimelineTail {
             if let Some(last) = entries.last() {
                 self.after = last.position;
             }
-            for row in entries.iter().filter_map(timeline_row) {
-                if self.rows.len() == SHOWN {
-                    self.rows.pop_front();
+            for entry in &entries {
+                if let Some(row) = timeline_row(&mut self.narrator, entry) {
+                    if self.rows.len() == SHOWN {
+                        self.rows.pop_front();
+                    }
+                    self.rows.push_back(row);
                 }
-                self.rows.push_back(row);
             }
             all.extend(entries);
             if !full {

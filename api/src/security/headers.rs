@@ -11,11 +11,9 @@ use axum::response::Response;
 
 use crate::state::App;
 
-/// Everything from this site only, no plug-ins, no frames around. Styles may be inline: the terminal and the editor set
-/// theirs while they run; scripts may not.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                      font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
+/// Everything from this site only, nothing inline, no plug-ins, no frames around.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
 
 /// Middleware: adds the headers that every answer carries.
 pub(crate) async fn add_headers(State(app): State<App>, request: Request, next: Next) -> Response {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::narrate;
+use crate::narrate::{self, Narrator};
 
 /// What happened in a session.
 #[derive(Serialize, ToSchema)]
@@ -59,8 +59,9 @@ pub(crate) struct EntryJson {
 /// Members of events that are the platform's own business: who holds which lease and which container.
 const INNER: [&str; 4] = ["claim", "lease", "sandbox", "runner"];
 
-impl From<&TimelineEntry> for EntryJson {
-    fn from(entry: &TimelineEntry) -> Self {
+impl EntryJson {
+    /// An event with its words.
+    pub(crate) fn new(narrator: &mut Narrator, entry: &TimelineEntry) -> Self {
         let mut payload = entry.payload.clone();
         if let Value::Object(members) = &mut payload {
             for name in INNER {
@@ -74,7 +75,7 @@ impl From<&TimelineEntry> for EntryJson {
             id: entry.aggregate_id,
             r#type: entry.event_type.clone(),
             actor: narrate::actor(&entry.actor),
-            text: narrate::tell(entry).map(|told| told.text),
+            text: narrator.tell(entry).map(|told| told.text),
             request: entry.request.clone(),
             payload,
         }

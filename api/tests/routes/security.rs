@@ -72,7 +72,7 @@ async fn every_answer_carries_its_headers() {
     for path in ["/labs", "/api/labs", "/nothing", "/api/nothing"] {
         let answer = ada.get(path).await;
         let policy = answer.headers["content-security-policy"].to_str().expect("text");
-        assert!(policy.contains("default-src 'self'") && !policy.contains("script-src 'unsafe"), "{policy}");
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers["cache-control"], "private, no-store");
         assert_eq!(answer.headers["x-request-id"].len(), 36);

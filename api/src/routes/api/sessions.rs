@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use crate::Error;
 use crate::extract::{Asker, OwnSession, QueryParams};
+use crate::narrate::Narrator;
 use crate::services::{lifecycle, reads};
 use crate::state::App;
 use crate::wire::{EntryJson, SessionJson, SessionList, TimelineJson, TimelineQuery};
@@ -65,5 +66,7 @@ pub(super) async fn timeline(
     let limit = query.limit.unwrap_or(200).clamp(1, 1000) as usize;
     let entries = app.store.timeline(session.session_id, query.after, limit).await?;
     let next = entries.last().map_or(query.after, |last| last.position);
-    Ok(Json(TimelineJson { entries: entries.iter().map(EntryJson::from).collect(), next }))
+    let mut narrator = Narrator::default();
+    let entries = entries.iter().map(|entry| EntryJson::new(&mut narrator, entry)).collect();
+    Ok(Json(TimelineJson { entries, next }))
 }
