@@ -14,10 +14,10 @@ use containrlab_agent::TEMPORARY_PREFIX;
 use containrlab_agent::frame::{self, WATCH_WINDOW};
 use containrlab_agent::message::{ErrorCode, FromAgent, Reply, WireError};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{Dir, OFlags};
 
-use crate::files::{Root, cannot};
+use crate::files::{Root, cannot, read_folder};
 use crate::learner::Learner;
 use crate::window::Window;
 use crate::{files, os, supervised};
@@ -310,7 +310,7 @@ impl Watcher {
             Err(errno) => return Err(errno),
         }
         let mut found = Vec::new();
-        for entry in Dir::read_from(&fd)? {
+        for entry in read_folder(&fd)? {
             let Ok(entry) = entry else { break };
             let Ok(name) = entry.file_name().to_str() else { continue };
             if !matches!(name, "." | "..") && !self.ignored(name) {

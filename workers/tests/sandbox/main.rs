@@ -2,6 +2,7 @@
 
 mod bed;
 
+mod agent;
 mod engine;
 mod isolation;
 mod lifecycle;

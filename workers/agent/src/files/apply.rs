@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use containrlab_agent::TEMPORARY_PREFIX;
 use containrlab_agent::message::{ErrorCode, FileChange, FileKind, WireError};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::path::{Inside, Root, cannot, kind, look};
+use super::path::{Inside, Root, cannot, kind, look, read_folder};
 
 /// Folders within folders that a deletion follows; each keeps a descriptor open.
 const DEEPEST: usize = 512;
@@ -175,7 +175,7 @@ fn delete_in(folder: BorrowedFd<'_>, name: &CStr, deeper: usize) -> Result<(), E
     };
     // Names are gathered first: deleting while reading may skip some.
     let mut names = Vec::new();
-    for found in Dir::read_from(&inner)? {
+    for found in read_folder(&inner)? {
         let found = found?;
         if !matches!(found.file_name().to_bytes(), b"." | b"..") {
             names.push(found.file_name().to_owned());

@@ -3,10 +3,9 @@
 use containrlab_agent::TEMPORARY_PREFIX;
 use containrlab_agent::frame::MAX_BODY;
 use containrlab_agent::message::{ErrorCode, FileEntry, FileKind, Reply, WireError};
-use rustix::fs::Dir;
 use rustix::io::Errno;
 
-use super::path::{Inside, Root, cannot, entry, look};
+use super::path::{Inside, Root, cannot, entry, look, read_folder};
 
 /// Folders within folders; deeper ones are left out and the list counts as cut.
 const DEEPEST: usize = 64;
@@ -58,7 +57,7 @@ impl Tree {
             Err(_) if folder.is_some() => return Ok(()),
             Err(error) => return Err(error),
         };
-        for found in Dir::read_from(&fd).map_err(|errno| cannot("read", shown, errno))? {
+        for found in read_folder(&fd).map_err(|errno| cannot("read", shown, errno))? {
             let Ok(found) = found else {
                 // Not to be read to its end: what is missing must not look deleted.
                 self.truncated = true;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use containrlab_agent::frame;
 use containrlab_agent::message::{ErrorCode, FromAgent, Reply, Request, ToAgent, WireError};
 
-pub(crate) use path::{Inside, Root, cannot};
+pub(crate) use path::{Inside, Root, cannot, read_folder};
 
 use crate::learner::Learner;
 use crate::{os, supervised};

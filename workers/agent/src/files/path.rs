@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use containrlab_agent::message::{ErrorCode, FileEntry, FileKind, WireError};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 /// Longest path, in bytes: the kernel's own bound, without the end mark.
@@ -115,6 +115,11 @@ impl AsFd for Root {
 /// What is at a name in an open folder; links are not followed.
 pub(crate) fn look(folder: impl AsFd, name: &str) -> Result<Stat, Errno> {
     rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// The names in an open folder. Reading needs no right to enter it, which `Dir::read_from` would ask for.
+pub(crate) fn read_folder(folder: impl AsFd) -> Result<Dir, Errno> {
+    Dir::new(rustix::io::fcntl_dupfd_cloexec(folder, 3)?)
 }
 
 /// The entry for what was looked at.
