@@ -33,6 +33,7 @@ use containrlab_store::Store;
 use containrlab_store::labs::LabCatalog;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use error::Error;
 pub use settings::{LOGIN_TTL, RunnerToken, Settings};
@@ -56,11 +57,25 @@ pub async fn serve(
     settings.check()?;
     let labs = load_labs(&settings)?;
     let runners = RunnerClient::new(settings.runner_token.clone())?;
-    let app = App::new(Inner { settings, store, labs, runners, shutdown: shutdown.clone() });
+    let terminals = TaskTracker::new();
+    terminals.close();
+    let app = App::new(Inner {
+        settings,
+        store,
+        labs,
+        runners,
+        terminals: terminals.clone(),
+        shutdown: shutdown.clone(),
+    });
     let serving =
         axum::serve(listener, router::router(app)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let all = async {
+        serving.await.map_err(Error::Serve)?;
+        terminals.wait().await;
+        Ok(())
+    };
     tokio::select! {
-        served = serving => served.map_err(Error::Serve),
+        served = all => served,
         () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => {
             tracing::warn!("some requests did not end in time and are cut off");
             Ok(())

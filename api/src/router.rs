@@ -94,6 +94,7 @@ mod tests {
     use containrlab_store::labs::LabCatalog;
     use containrlab_store::testing::TestStore;
     use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
     use tower::ServiceExt;
 
     use super::*;
@@ -111,6 +112,7 @@ mod tests {
             settings,
             store: Store::clone(store),
             labs: LabCatalog::default(),
+            terminals: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         });
         let routes = Router::new()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use containrlab_store::Store;
 use containrlab_store::labs::LabCatalog;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::Settings;
 use crate::services::runner::RunnerClient;
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) labs: LabCatalog,
     /// The way to runners' gateways.
     pub(crate) runners: RunnerClient,
+    /// Terminals that are connected: the process waits for their parting words.
+    pub(crate) terminals: TaskTracker,
     /// Cancelled when the process is to stop: streams and terminals end, so that browsers come back to its successor.
     pub(crate) shutdown: CancellationToken,
 }

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as RunnerMessage};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tracing::Instrument;
 use utoipa::IntoParams;
 
 use crate::extract::OwnSession;
@@ -85,9 +86,13 @@ pub(super) async fn connect(
 ) -> Result<Response, Error> {
     let upgrade = upgrade.map_err(|_| Error::NotAWebSocket)?;
     let span = tracing::Span::current();
+    let connected = app.terminals.token();
     Ok(upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT).on_upgrade(move |page| {
-        let serve = async move { serve(app, session, query.unwrap_or_default(), page).await };
-        tracing::Instrument::instrument(serve, span)
+        async move {
+            serve(app, session, query.unwrap_or_default(), page).await;
+            drop(connected);
+        }
+        .instrument(span)
     }))
 }
 
