@@ -9,6 +9,7 @@ use containrlab_store::SessionRow;
 use super::deaths::abandon;
 use super::{Held, Runner, by_runner, reaper};
 use crate::error::Error;
+use crate::sandbox::{AgentError, SandboxError};
 use crate::workspace::WorkspaceSync;
 
 impl Runner {
@@ -20,10 +21,23 @@ impl Runner {
         for session in self.store.sessions_on(self.id).await? {
             // One that is starting has a lease that runs out; whoever takes it next removes what is left of it.
             if matches!(session.phase, Phase::Ready | Phase::Ending) {
-                self.take_over_session(&session).await?;
+                match self.take_over_session(&session).await {
+                    // One sandbox that can't be talked to must not keep the runner from all the others.
+                    Err(Error::Agent(error) | Error::Sandbox(SandboxError::Agent(error))) => {
+                        self.give_up(&session, &error).await?;
+                    }
+                    outcome => outcome?,
+                }
             }
         }
         reaper::reap(self).await
+    }
+
+    /// Ends the session of a sandbox that runs but does not answer; the reaper removes it.
+    async fn give_up(&self, row: &SessionRow, error: &AgentError) -> Result<(), Error> {
+        tracing::warn!(session = %row.session_id, %error, "a sandbox that does not answer is given up");
+        let cause = "agent_unreachable".to_owned();
+        abandon(self, row.session_id, EndReason::SandboxDied { cause }).await
     }
 
     async fn take_over_session(self: &Arc<Self>, row: &SessionRow) -> Result<(), Error> {
