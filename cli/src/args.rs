@@ -118,8 +118,16 @@ mod tests {
 
     #[test]
     fn a_command_for_with_services_keeps_its_own_options() {
-        let args =
-            Args::try_parse_from(["containrlab", "with-services", "--docker", "--", "cargo", "test", "--workspace"]).unwrap();
+        let args = Args::try_parse_from([
+            "containrlab",
+            "with-services",
+            "--docker",
+            "--",
+            "cargo",
+            "test",
+            "--workspace",
+        ])
+        .unwrap();
         assert!(matches!(args.command, Command::WithServices(_)));
         assert!(Args::try_parse_from(["containrlab", "with-services", "--images", "--", "true"]).is_err());
     }

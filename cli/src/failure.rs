@@ -34,7 +34,9 @@ pub(crate) enum Failure {
         source: std::io::Error,
     },
     /// A program that has to be installed is not there.
-    #[error("{program} is not installed. Install it with: apt-get install {package} (or run cli/scripts/install.sh)")]
+    #[error(
+        "{program} is not installed. Install it with: apt-get install {package} (or run cli/scripts/install.sh)"
+    )]
     ProgramMissing {
         /// What is missing.
         program: &'static str,
@@ -113,7 +115,8 @@ fn bracketed(address: SocketAddr) -> String {
 /// The last lines of a log, so that the reason stands on the screen and not only in a file.
 fn tail(log: &Path) -> String {
     const LINES: usize = 12;
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text =
+        std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     if lines.is_empty() {
         return " (empty).".into();

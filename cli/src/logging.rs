@@ -7,7 +7,11 @@ use crate::settings::{Logging, SettingError, variables};
 /// Sends this process's log lines to standard error in the wanted form.
 pub(crate) fn start(logging: &Logging) -> Result<(), SettingError> {
     let filter = EnvFilter::try_new(&logging.filter).map_err(|error| {
-        SettingError::new(&variables::RUST_LOG, format!("is no filter ({error})"), "Say info, debug or info,module=trace.")
+        SettingError::new(
+            &variables::RUST_LOG,
+            format!("is no filter ({error})"),
+            "Say info, debug or info,module=trace.",
+        )
     })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process happens only in tests; the first one stays.

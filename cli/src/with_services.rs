@@ -124,15 +124,16 @@ async fn run(
         }
     }
     for (variable, program) in [("CHROMEDRIVER", "chromedriver"), ("CHROMIUM", "chromium")] {
-        if let Some(path) = programs::find(program, program).ok().filter(|_| std::env::var_os(variable).is_none()) {
+        if let Some(path) =
+            programs::find(program, program).ok().filter(|_| std::env::var_os(variable).is_none())
+        {
             command.env(variable, path);
         }
     }
     if !interactive {
         command.process_group(0);
     }
-    let mut child =
-        command.spawn().map_err(Failure::file(format!("start {}", program.display())))?;
+    let mut child = command.spawn().map_err(Failure::file(format!("start {}", program.display())))?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     let signal_all = |signal: Signal| {
         let Some(pid) = pid else { return };

@@ -100,7 +100,10 @@ fn a_command_that_is_not_there_is_said() {
         .output()
         .expect("the program starts");
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Can't start no-such-command-anywhere"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("Can't start no-such-command-anywhere"),
+        "{output:?}"
+    );
     assert_eq!(pids(&folder), [0; 0]);
 }
 

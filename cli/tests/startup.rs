@@ -175,5 +175,7 @@ fn labs_are_listed_and_broken_ones_are_named() {
     std::fs::write(labs.join("broken/lab.toml"), "title = ").expect("a file");
     let bad = containrlab(&folder, &["labs"], &[("LABS_DIR", labs.to_str().expect("UTF-8"))]);
     assert!(!bad.status.success());
-    assert!(String::from_utf8_lossy(&bad.stderr).contains(&Path::new("broken/lab.toml").display().to_string()));
+    assert!(
+        String::from_utf8_lossy(&bad.stderr).contains(&Path::new("broken/lab.toml").display().to_string())
+    );
 }

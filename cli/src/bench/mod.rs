@@ -33,7 +33,9 @@ pub(crate) async fn run(environment: &Environment, args: BenchArgs) -> Result<u8
     let main = Stack::read(environment)?;
     let state = StateDir::open(main.state_dir.join("bench"))?;
     let Some(_lock) = state.lock("bench", Lock::Alone)? else {
-        return Err(Failure::Plain("Another `containrlab bench` runs; two at once would measure one another.".into()));
+        return Err(Failure::Plain(
+            "Another `containrlab bench` runs; two at once would measure one another.".into(),
+        ));
     };
     // Databases of its own: measuring must not touch data, nor find any.
     let stack = Stack { database_url: None, redis_url: None, ..main };
@@ -47,7 +49,8 @@ pub(crate) async fn run(environment: &Environment, args: BenchArgs) -> Result<u8
     let rows = rows?;
     print!("\n{}", table::text(&rows));
     if let Some(file) = args.json {
-        std::fs::write(&file, table::json(&rows)).map_err(Failure::file(format!("write {}", file.display())))?;
+        std::fs::write(&file, table::json(&rows))
+            .map_err(Failure::file(format!("write {}", file.display())))?;
     }
     Ok(u8::from(!rows.iter().all(Row::is_met)))
 }

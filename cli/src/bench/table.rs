@@ -49,7 +49,8 @@ impl Row {
 
 /// One line a figure, in columns.
 pub(super) fn text(rows: &[Row]) -> String {
-    let head = ["figure", "unit", "ours", "baseline", "baseline is", "ratio", "target", "met"].map(str::to_owned);
+    let head =
+        ["figure", "unit", "ours", "baseline", "baseline is", "ratio", "target", "met"].map(str::to_owned);
     let lines = rows.iter().map(|row| {
         let sign = if row.more_is_better { "≥" } else { "≤" };
         [
@@ -64,11 +65,13 @@ pub(super) fn text(rows: &[Row]) -> String {
         ]
     });
     let lines: Vec<_> = std::iter::once(head).chain(lines).collect();
-    let widths: Vec<usize> =
-        (0..lines[0].len()).map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for line in lines {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         // Writing to a String does not fail.
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }

@@ -19,7 +19,8 @@ pub(crate) async fn run(environment: &Environment, args: ApiArgs) -> Result<(), 
     let address = listener.local_addr().map_err(Failure::file("find the listener's address"))?;
     let store = Store::connect(store).await?;
     if let Some(file) = args.address_file {
-        std::fs::write(&file, format!("{address}\n")).map_err(Failure::file(format!("write {}", file.display())))?;
+        std::fs::write(&file, format!("{address}\n"))
+            .map_err(Failure::file(format!("write {}", file.display())))?;
     }
     tracing::info!(%address, "the api listens");
     let chores = Chores::start(&store, &shutdown);

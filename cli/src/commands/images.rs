@@ -7,7 +7,11 @@ use crate::failure::Failure;
 use crate::settings::{Environment, crates};
 
 /// Makes what sandboxes start from: images, and the volume that theirs are copied from. Says what came of it.
-pub(crate) async fn ensure(environment: &Environment, fresh: bool, progress: Progress<'_>) -> Result<String, Failure> {
+pub(crate) async fn ensure(
+    environment: &Environment,
+    fresh: bool,
+    progress: Progress<'_>,
+) -> Result<String, Failure> {
     let images = |error: containrlab_workers::sandbox::SandboxError| Failure::Images(error.to_string());
     let sandboxes = Sandboxes::connect(crates::sandboxes(environment)?).await.map_err(images)?;
     if fresh {

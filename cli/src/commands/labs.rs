@@ -11,7 +11,13 @@ pub(crate) fn run(environment: &Environment) -> Result<u8, Failure> {
         Ok(catalog) => {
             for loaded in catalog.all() {
                 let lab = &loaded.lab;
-                println!("{:<16} {} ({} min, {} checks)", lab.slug.to_string(), lab.title, lab.minutes, lab.checks.len());
+                println!(
+                    "{:<16} {} ({} min, {} checks)",
+                    lab.slug.to_string(),
+                    lab.title,
+                    lab.minutes,
+                    lab.checks.len()
+                );
             }
             Ok(0)
         }

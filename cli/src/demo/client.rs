@@ -30,7 +30,8 @@ impl Client {
 
     /// Signs in with a name alone and keeps the cookie.
     pub(crate) async fn sign_in(&self, name: &str) -> Result<(), Failure> {
-        let response = self.send(self.http.post(self.url("/api/auth/local")).json(&json!({ "name": name }))).await?;
+        let response =
+            self.send(self.http.post(self.url("/api/auth/local")).json(&json!({ "name": name }))).await?;
         let cookie = response
             .headers()
             .get(SET_COOKIE)
@@ -64,7 +65,9 @@ impl Client {
 
     /// What opens a WebSocket at this path.
     pub(crate) fn web_socket(&self, path: &str) -> Result<Request, Failure> {
-        let wrong = |error: &dyn std::fmt::Display| Failure::Client(format!("No WebSocket can be asked for: {error}."));
+        let wrong = |error: &dyn std::fmt::Display| {
+            Failure::Client(format!("No WebSocket can be asked for: {error}."))
+        };
         // http becomes ws, https becomes wss.
         let url = format!("ws{}", self.url(path).trim_start_matches("http"));
         let mut request = url.into_client_request().map_err(|error| wrong(&error))?;
@@ -85,7 +88,8 @@ impl Client {
         if body.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&body).map_err(|error| Failure::Client(format!("The server's answer is no JSON: {error}.")))
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::Client(format!("The server's answer is no JSON: {error}.")))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
@@ -128,7 +132,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// A member that has to be a text.
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Failure> {
-    value[name].as_str().ok_or_else(|| Failure::Client(format!("The server's answer lacks `{name}`: {value}")))
+    value[name]
+        .as_str()
+        .ok_or_else(|| Failure::Client(format!("The server's answer lacks `{name}`: {value}")))
 }
 
 /// A text as it stands in a query.

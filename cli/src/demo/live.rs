@@ -114,7 +114,8 @@ impl Parser {
                 if self.name.is_empty() && self.data.is_empty() {
                     continue;
                 }
-                let data = serde_json::from_str(&self.data).unwrap_or(Value::String(std::mem::take(&mut self.data)));
+                let data =
+                    serde_json::from_str(&self.data).unwrap_or(Value::String(std::mem::take(&mut self.data)));
                 self.data.clear();
                 return Some(Event { name: std::mem::take(&mut self.name), data });
             }

@@ -18,7 +18,8 @@ pub(crate) struct File {
 
 /// Reads all files of a lab's solution, sorted by path.
 pub(crate) fn read(labs: &Path, lab: &str) -> Result<Vec<File>, Failure> {
-    let is_name = !lab.is_empty() && lab.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    let is_name =
+        !lab.is_empty() && lab.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
     let root = labs.join(lab).join("solution");
     if !is_name || !root.is_dir() {
         return Err(Failure::Plain(format!(

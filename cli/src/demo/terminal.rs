@@ -20,14 +20,18 @@ const TYPED: &str = "containrlab-demo-ended''-with-";
 /// Types a command into the session's main terminal and gives what it put out. An error if it did not end with 0.
 pub(crate) async fn run(client: &Client, session: &str, command: &str) -> Result<String, Failure> {
     tokio::time::timeout(PATIENCE, converse(client, session, command)).await.unwrap_or_else(|_| {
-        Err(Failure::Client(format!("`{command}` did not end in the terminal within {} s.", PATIENCE.as_secs())))
+        Err(Failure::Client(format!(
+            "`{command}` did not end in the terminal within {} s.",
+            PATIENCE.as_secs()
+        )))
     })
 }
 
 async fn converse(client: &Client, session: &str, command: &str) -> Result<String, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::Client(format!("The terminal's connection broke: {error}."));
-    let request =
-        client.web_socket(&format!("/api/sessions/{session}/terminal/ws?terminal=main&from=0&cols=100&rows=30"))?;
+    let broken =
+        |error: &dyn std::fmt::Display| Failure::Client(format!("The terminal's connection broke: {error}."));
+    let request = client
+        .web_socket(&format!("/api/sessions/{session}/terminal/ws?terminal=main&from=0&cols=100&rows=30"))?;
     let (socket, _) = tokio_tungstenite::connect_async(request).await.map_err(|error| broken(&error))?;
     let (mut typing, mut screen) = socket.split();
     let mut typed = false;
@@ -64,13 +68,17 @@ async fn converse(client: &Client, session: &str, command: &str) -> Result<Strin
                     let shown = plain(&before, command);
                     return match code {
                         0 => Ok(shown),
-                        code => Err(Failure::Client(format!("`{command}` ended with code {code} in the terminal:\n{shown}"))),
+                        code => Err(Failure::Client(format!(
+                            "`{command}` ended with code {code} in the terminal:\n{shown}"
+                        ))),
                     };
                 }
             }
             Message::Close(frame) => {
                 let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
-                return Err(Failure::Client(format!("The terminal was closed before `{command}` ended. {reason}")));
+                return Err(Failure::Client(format!(
+                    "The terminal was closed before `{command}` ended. {reason}"
+                )));
             }
             _ => {}
         }

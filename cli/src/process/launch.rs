@@ -137,8 +137,10 @@ mod tests {
         let log = folder.path().join("echo.log");
         std::fs::write(&log, "before\n").unwrap();
         // It lives until its input, a pipe of ours, would end; `start` gives it none, so `cat` ends at once after.
-        let (mut child, _) =
-            Launch::new("sh", log.clone()).arguments(["-c", "echo out; echo err >&2; sleep 0.2; cat"]).start().unwrap();
+        let (mut child, _) = Launch::new("sh", log.clone())
+            .arguments(["-c", "echo out; echo err >&2; sleep 0.2; cat"])
+            .start()
+            .unwrap();
         assert!(child.wait().await.unwrap().success());
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "before\nout\nerr\n");
     }

@@ -25,7 +25,10 @@ impl Running {
         if !identity.is_alive() {
             return None;
         }
-        #[expect(deprecated, reason = "unsound only for types whose descriptor changes; the new way is an unsafe function")]
+        #[expect(
+            deprecated,
+            reason = "unsound only for types whose descriptor changes; the new way is an unsafe function"
+        )]
         let descriptor = AsyncFd::with_interest(descriptor, tokio::io::Interest::READABLE).ok()?;
         Some(Self { identity, descriptor: Arc::new(descriptor) })
     }
@@ -63,7 +66,8 @@ mod tests {
     use super::*;
 
     async fn start(script: &str) -> (Running, tokio::process::Child) {
-        let child = tokio::process::Command::new("sh").args(["-c", script]).kill_on_drop(true).spawn().unwrap();
+        let child =
+            tokio::process::Command::new("sh").args(["-c", script]).kill_on_drop(true).spawn().unwrap();
         let identity = Identity::of(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
         (Running::open(identity).unwrap(), child)
     }
@@ -80,7 +84,8 @@ mod tests {
     async fn a_process_that_ignores_the_signal_is_killed() {
         let folder = tempfile::tempdir().unwrap();
         let ready = folder.path().join("ready");
-        let (running, _child) = start(&format!("trap '' TERM; : > {}; while :; do sleep 1; done", ready.display())).await;
+        let (running, _child) =
+            start(&format!("trap '' TERM; : > {}; while :; do sleep 1; done", ready.display())).await;
         while !ready.exists() {
             tokio::task::yield_now().await;
         }

@@ -119,7 +119,8 @@ fn prepare(state: &StateDir) -> Result<(Service, String, Bridge), Failure> {
     installation.remember(Remembered::DockerNetwork, block.to_string())?;
     installation.record_outside(&runtime)?;
     for folder in [&runtime, &state.path("docker")] {
-        std::fs::create_dir_all(folder).map_err(Failure::file(format!("make the folder {}", folder.display())))?;
+        std::fs::create_dir_all(folder)
+            .map_err(Failure::file(format!("make the folder {}", folder.display())))?;
     }
     let host = private_host(state)?;
     let launch = Launch::new(program, state.log("docker")).arguments([
@@ -205,7 +206,8 @@ fn bridges_in(listed: &str, block: &str) -> Vec<String> {
         .filter_map(|line| {
             let mut fields = line.split_ascii_whitespace().skip(1);
             let (name, address) = (fields.next()?, fields.nth(1)?);
-            let ours = (name.starts_with("br-") || name.starts_with("clab")) && address.starts_with(&format!("{block}."));
+            let ours = (name.starts_with("br-") || name.starts_with("clab"))
+                && address.starts_with(&format!("{block}."));
             ours.then(|| name.to_owned())
         })
         .collect()
@@ -213,7 +215,8 @@ fn bridges_in(listed: &str, block: &str) -> Vec<String> {
 
 fn ip(arguments: &[&str]) -> Result<(), Failure> {
     let program = programs::find("ip", "iproute2")?;
-    let output = std::process::Command::new(program).args(arguments).output().map_err(Failure::file("run ip"))?;
+    let output =
+        std::process::Command::new(program).args(arguments).output().map_err(Failure::file("run ip"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -237,7 +240,9 @@ async fn wait_for_lock(state: &StateDir, name: &str, how: Lock) -> Result<File, 
         }
         if started.elapsed() > LONGEST {
             return Err(Failure::Docker {
-                problem: "Another command has been starting or stopping the private Docker engine for two minutes".into(),
+                problem:
+                    "Another command has been starting or stopping the private Docker engine for two minutes"
+                        .into(),
                 mend: "Wait for it, or stop it.".into(),
             });
         }

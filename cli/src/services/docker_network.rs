@@ -10,8 +10,15 @@ use crate::failure::Failure;
 pub(crate) struct Block(u8, u8);
 
 /// In the order of choice. Home routers like 192.168, Docker's own default is 172.17 to 172.20, and clouds 172.31 and 10.0.
-const CANDIDATES: [Block; 7] =
-    [Block(172, 30), Block(172, 29), Block(172, 28), Block(10, 231), Block(10, 232), Block(10, 187), Block(172, 31)];
+const CANDIDATES: [Block; 7] = [
+    Block(172, 30),
+    Block(172, 29),
+    Block(172, 28),
+    Block(10, 231),
+    Block(10, 232),
+    Block(10, 187),
+    Block(172, 31),
+];
 
 impl Block {
     /// The bridge's own address, as `dockerd` and `ip` write it.
@@ -48,12 +55,16 @@ impl std::str::FromStr for Block {
 pub(crate) fn choose(before: Option<&str>, bridge: &str) -> Result<Block, Failure> {
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
     let before = before.and_then(|text| text.parse::<Block>().ok());
-    before.into_iter().chain(CANDIDATES).find(|block| is_free(*block, &routes, bridge, Some(*block) == before)).ok_or_else(|| {
-        Failure::Docker {
-            problem: "All addresses that a private Docker engine could use are routed elsewhere on this machine".into(),
+    before
+        .into_iter()
+        .chain(CANDIDATES)
+        .find(|block| is_free(*block, &routes, bridge, Some(*block) == before))
+        .ok_or_else(|| Failure::Docker {
+            problem:
+                "All addresses that a private Docker engine could use are routed elsewhere on this machine"
+                    .into(),
             mend: "Start a Docker engine yourself and name it in DOCKER_HOST.".into(),
-        }
-    })
+        })
 }
 
 /// Whether no route leads into the block, but for the default route and those of our own engine: its bridge, and, in a block that
@@ -64,7 +75,9 @@ fn is_free(block: Block, routes: &str, bridge: &str, ours_before: bool) -> bool 
         let mut fields = line.split_ascii_whitespace();
         let (Some(interface), Some(destination)) = (fields.next(), fields.next()) else { return false };
         let mask = fields.nth(5);
-        let (Some(destination), Some(mask)) = (number(destination), mask.and_then(number)) else { return false };
+        let (Some(destination), Some(mask)) = (number(destination), mask.and_then(number)) else {
+            return false;
+        };
         let ours = interface == bridge || (ours_before && interface.starts_with("br-"));
         mask != 0 && !ours && destination <= last && (destination | !mask) >= first
     })

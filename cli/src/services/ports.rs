@@ -7,7 +7,11 @@ use crate::state::{Installation, Remembered};
 
 /// The port that was chosen before, or a free one. A remembered port that somebody else took meanwhile is given up;
 /// `ours_runs` says that it is taken by our own service, which an earlier call left running.
-pub(crate) fn choose(installation: &mut Installation, what: Remembered, ours_runs: bool) -> Result<u16, Failure> {
+pub(crate) fn choose(
+    installation: &mut Installation,
+    what: Remembered,
+    ours_runs: bool,
+) -> Result<u16, Failure> {
     let before = installation.recall(what).and_then(|port| port.parse::<u16>().ok());
     if let Some(port) = before.filter(|port| ours_runs || is_free(*port)) {
         return Ok(port);

@@ -27,14 +27,16 @@ pub(crate) async fn prepare(state: &StateDir, durability: Durability) -> Result<
     let user = User::for_service(&["postgres", "nobody"]);
     let folder = state.folder_for("postgres", user.as_ref())?;
     let data = folder.join("data");
-    let version =
-        std::fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let version = std::fs::read_to_string(data.join("PG_VERSION"))
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
     let programs = programs::postgres(version)?;
     let password = state.secret(Secret::PostgresPassword)?;
     if version.is_none() {
         make_data(&folder, &programs, user.as_ref(), &password).await?;
     }
-    let port = ports::choose(&mut state.installation()?, Remembered::PostgresPort, pid_file.living().is_some())?;
+    let port =
+        ports::choose(&mut state.installation()?, Remembered::PostgresPort, pid_file.living().is_some())?;
     let mut launch = Launch::new(programs.join("postgres"), state.log("postgres")).user(user).arguments([
         "-D".into(),
         data.into_os_string(),
@@ -63,7 +65,12 @@ pub(crate) async fn prepare(state: &StateDir, durability: Durability) -> Result<
 }
 
 /// Makes the data folder beside its place and moves it there when it is whole, so that an interruption leaves no half of one.
-async fn make_data(folder: &Path, programs: &Path, user: Option<&User>, password: &str) -> Result<(), Failure> {
+async fn make_data(
+    folder: &Path,
+    programs: &Path,
+    user: Option<&User>,
+    password: &str,
+) -> Result<(), Failure> {
     let new = folder.join("new");
     let password_file = folder.join("password");
     if new.exists() {
@@ -92,7 +99,11 @@ async fn make_data(folder: &Path, programs: &Path, user: Option<&User>, password
         )));
     }
     let data = folder.join("data");
-    std::fs::rename(&new, &data).map_err(Failure::file(format!("move {} to {}", new.display(), data.display())))
+    std::fs::rename(&new, &data).map_err(Failure::file(format!(
+        "move {} to {}",
+        new.display(),
+        data.display()
+    )))
 }
 
 /// Writes a file that only the given user may read.

@@ -37,7 +37,8 @@ fn newest_postgres(versions: &Path, wanted: Option<u32>) -> Option<PathBuf> {
             let entry = entry.ok()?;
             let version: u32 = entry.file_name().to_str()?.parse().ok()?;
             let folder = entry.path().join("bin");
-            (is_program(&folder.join("postgres")) && is_program(&folder.join("initdb"))).then_some((version, folder))
+            (is_program(&folder.join("postgres")) && is_program(&folder.join("initdb")))
+                .then_some((version, folder))
         })
         .filter(|(version, _)| wanted.is_none_or(|wanted| wanted == *version))
         .collect();
@@ -47,7 +48,8 @@ fn newest_postgres(versions: &Path, wanted: Option<u32>) -> Option<PathBuf> {
 
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -58,7 +60,9 @@ mod tests {
     #[test]
     fn the_newest_whole_version_is_taken_unless_one_is_wanted() {
         let folder = tempfile::tempdir().unwrap();
-        for (version, programs) in [("9", &["postgres", "initdb"][..]), ("15", &["postgres", "initdb"]), ("17", &["initdb"])] {
+        for (version, programs) in
+            [("9", &["postgres", "initdb"][..]), ("15", &["postgres", "initdb"]), ("17", &["initdb"])]
+        {
             let bin = folder.path().join(version).join("bin");
             std::fs::create_dir_all(&bin).unwrap();
             for program in programs {

@@ -94,7 +94,10 @@ fn get(path: &str) -> String {
 
 fn succeeds(answer: Option<String>) -> bool {
     answer.is_some_and(|answer| {
-        answer.split_ascii_whitespace().nth(1).is_some_and(|status| status.len() == 3 && status.starts_with('2'))
+        answer
+            .split_ascii_whitespace()
+            .nth(1)
+            .is_some_and(|status| status.len() == 3 && status.starts_with('2'))
     })
 }
 

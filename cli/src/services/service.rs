@@ -114,6 +114,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let service = service(folder.path(), "echo no room on the disk; sleep 0.1; exit 3");
         let failure = service.start().await.unwrap_err().to_string();
-        assert!(failure.contains("The test service ended") && failure.contains("no room on the disk"), "{failure}");
+        assert!(
+            failure.contains("The test service ended") && failure.contains("no room on the disk"),
+            "{failure}"
+        );
     }
 }

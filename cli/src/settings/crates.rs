@@ -10,10 +10,11 @@ use containrlab_workers::sandbox::{Limits, SandboxSettings};
 
 use super::processes::state_dir;
 use super::variables::{
-    AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS_ALLOW, EXTRA_CA_CERTS, FILE_LIMIT_BYTES, IMAGES_FROM,
-    LABS_DIR, LOCAL_SIGN_IN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL, RUNNER_ADVERTISE, RUNNER_CAPACITY, RUNNER_LISTEN,
-    RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES, SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME,
-    SANDBOX_STORE, SANDBOX_STORE_BYTES, SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
+    AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS_ALLOW, EXTRA_CA_CERTS, FILE_LIMIT_BYTES,
+    IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL, RUNNER_ADVERTISE,
+    RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES, SANDBOX_IMAGE,
+    SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
+    SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
 };
 use super::{Docker, Environment, Listen, SettingError};
 use crate::failure::Failure;
@@ -21,8 +22,7 @@ use crate::failure::Failure;
 /// What to do about a database or a Redis that is not named.
 const NO_DATABASE: &str = "Give the address of a PostgreSQL, such as postgres://user:password@host:5432/database, or use \
                            `containrlab up`, which starts a private one.";
-const NO_REDIS: &str =
-    "Give the address of a Redis, such as redis://host:6379, or use `containrlab up`, which starts a private one.";
+const NO_REDIS: &str = "Give the address of a Redis, such as redis://host:6379, or use `containrlab up`, which starts a private one.";
 
 /// The database's address.
 pub(crate) fn database_url(environment: &Environment) -> Result<String, SettingError> {
@@ -91,13 +91,15 @@ pub(crate) fn runner(environment: &Environment) -> Result<containrlab_workers::S
 pub(crate) fn sandboxes(environment: &Environment) -> Result<SandboxSettings, Failure> {
     let state = state_dir(environment)?.join("runner");
     let images = images(environment)?;
-    let runner = containrlab_workers::runner::identity::identity(&state).map_err(|error| Failure::Runner(error.to_string()))?;
+    let runner = containrlab_workers::runner::identity::identity(&state)
+        .map_err(|error| Failure::Runner(error.to_string()))?;
     let mut settings = SandboxSettings::new(namespace(environment), runner, state, images);
     settings.docker_host = Docker::read(environment)?.host;
     settings.sandbox_image = environment.text(&SANDBOX_IMAGE).map(str::to_owned);
     settings.runtime = environment.text(&SANDBOX_RUNTIME).map(str::to_owned);
     settings.store = word(environment, &SANDBOX_STORE)?.unwrap_or_default();
-    settings.store_bytes = environment.number(&SANDBOX_STORE_BYTES, settings.store_bytes, 1 << 30, 1 << 50)?;
+    settings.store_bytes =
+        environment.number(&SANDBOX_STORE_BYTES, settings.store_bytes, 1 << 30, 1 << 50)?;
     settings.egress_allow = environment
         .text(&EGRESS_ALLOW)
         .unwrap_or_default()
@@ -190,7 +192,11 @@ fn runner_token(environment: &Environment) -> Result<String, SettingError> {
                         `openssl rand -hex 32`, or use `containrlab up`, which makes one.";
     let token = environment.required(&RUNNER_TOKEN, MEND)?;
     if token.len() < SHORTEST || !token.chars().all(|letter| letter.is_ascii_graphic()) {
-        return Err(SettingError::new(&RUNNER_TOKEN, "is too short, or holds blanks or other odd letters", MEND));
+        return Err(SettingError::new(
+            &RUNNER_TOKEN,
+            "is too short, or holds blanks or other odd letters",
+            MEND,
+        ));
     }
     Ok(token)
 }

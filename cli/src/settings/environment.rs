@@ -67,7 +67,13 @@ impl Environment {
         self.text(variable).map(PathBuf::from)
     }
 
-    pub(crate) fn number<N>(&self, variable: &Variable, default: N, least: N, most: N) -> Result<N, SettingError>
+    pub(crate) fn number<N>(
+        &self,
+        variable: &Variable,
+        default: N,
+        least: N,
+        most: N,
+    ) -> Result<N, SettingError>
     where
         N: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
     {
@@ -95,7 +101,11 @@ impl Environment {
     pub(crate) fn address(&self, variable: &Variable, default: &str) -> Result<SocketAddr, SettingError> {
         let text = self.text(variable).unwrap_or(default);
         text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(|| {
-            SettingError::new(variable, format!("is \"{text}\""), format!("Give address:port, such as {default}."))
+            SettingError::new(
+                variable,
+                format!("is \"{text}\""),
+                format!("Give address:port, such as {default}."),
+            )
         })
     }
 
@@ -106,9 +116,11 @@ impl Environment {
         let mend = format!("It should start with {wanted}; docs/settings.md shows its form.");
         match url::Url::parse(text) {
             Ok(url) if schemes.contains(&url.scheme()) => Ok(Some(text.to_owned())),
-            Ok(url) => {
-                Err(SettingError::new(variable, format!("starts with \"{}:\", which can't be used", url.scheme()), mend))
-            }
+            Ok(url) => Err(SettingError::new(
+                variable,
+                format!("starts with \"{}:\", which can't be used", url.scheme()),
+                mend,
+            )),
             Err(error) => Err(SettingError::new(variable, format!("is no URL ({error})"), mend)),
         }
     }
@@ -164,7 +176,8 @@ mod tests {
     #[test]
     fn an_address_without_a_port_is_refused() {
         assert!(environment(&[("API_LISTEN", "127.0.0.1")]).address(&API_LISTEN, "127.0.0.1:8000").is_err());
-        let taken = environment(&[("API_LISTEN", "[::1]:80")]).address(&API_LISTEN, "127.0.0.1:8000").unwrap();
+        let taken =
+            environment(&[("API_LISTEN", "[::1]:80")]).address(&API_LISTEN, "127.0.0.1:8000").unwrap();
         assert_eq!(taken.port(), 80);
     }
 }

@@ -76,7 +76,10 @@ impl Stack {
             database_url: environment.url(&DATABASE_URL, &["postgres", "postgresql"])?,
             redis_url: environment.url(&REDIS_URL, &["redis", "rediss", "redis+unix", "unix"])?,
             docker: Docker::read(environment)?,
-            api: Listen { variable: API_LISTEN.name, address: environment.address(&API_LISTEN, API_LISTEN.default)? },
+            api: Listen {
+                variable: API_LISTEN.name,
+                address: environment.address(&API_LISTEN, API_LISTEN.default)?,
+            },
             public: environment.url(&PUBLIC_URL, &["http", "https"])?.is_some(),
         })
     }
@@ -104,6 +107,9 @@ mod tests {
     #[test]
     fn an_unknown_log_format_is_refused() {
         let environment = [("LOG_FORMAT".to_owned(), "xml".to_owned())].into_iter().collect();
-        assert_eq!(Logging::read(&environment).unwrap_err().to_string(), "LOG_FORMAT is \"xml\". Say text or json.");
+        assert_eq!(
+            Logging::read(&environment).unwrap_err().to_string(),
+            "LOG_FORMAT is \"xml\". Say text or json."
+        );
     }
 }

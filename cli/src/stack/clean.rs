@@ -13,7 +13,17 @@ use crate::state::{Lock, StateDir};
 
 /// What the state folder may hold that is ours. Anything else in it is somebody else's and stays, and the folder with it.
 const OURS: [&str; 11] = [
-    "secrets", "logs", "run", "postgres", "redis", "docker", "runner", "test", "bench", "engine-used.json", "installation.json",
+    "secrets",
+    "logs",
+    "run",
+    "postgres",
+    "redis",
+    "docker",
+    "runner",
+    "test",
+    "bench",
+    "engine-used.json",
+    "installation.json",
 ];
 
 /// Stops everything and removes the data, the sandboxes with their networks and volumes, and the images that were made here.
@@ -27,7 +37,9 @@ pub(crate) async fn clean(environment: &Environment, keep_images: bool) -> Resul
     down(environment).await?;
     let state = StateDir::open(stack.state_dir.clone())?;
     let Some(_lock) = state.lock("up", Lock::Alone)? else {
-        return Err(Failure::Plain("Somebody started ContainrLab again. Run `make down`, then this once more.".into()));
+        return Err(Failure::Plain(
+            "Somebody started ContainrLab again. Run `make down`, then this once more.".into(),
+        ));
     };
     remove_sandboxes(environment, &state, keep_images, &progress).await?;
     for nested in ["test", "bench"].map(|name| state.path(name)) {
@@ -47,7 +59,11 @@ pub(crate) async fn clean(environment: &Environment, keep_images: bool) -> Resul
     }
     // Stays if somebody put something of their own into it.
     let left = std::fs::remove_dir(state.root()).is_err();
-    step.done(if left { "removed; the state folder stays, since it holds files that are not ours" } else { "removed" });
+    step.done(if left {
+        "removed; the state folder stays, since it holds files that are not ours"
+    } else {
+        "removed"
+    });
     Ok(())
 }
 

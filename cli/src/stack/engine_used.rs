@@ -23,13 +23,12 @@ impl EngineUsed {
     /// Writes down what a completed environment says.
     pub(crate) fn remember(state: &StateDir, environment: &Environment) -> Result<(), Failure> {
         let text = |variable| environment.text(variable).unwrap_or_default().to_owned();
-        let used = Self {
-            docker_host: text(&variables::DOCKER_HOST),
-            namespace: text(&variables::REDIS_NAMESPACE),
-        };
+        let used =
+            Self { docker_host: text(&variables::DOCKER_HOST), namespace: text(&variables::REDIS_NAMESPACE) };
         let file = Self::file(state);
         let doing = format!("write {}", file.display());
-        let bytes = serde_json::to_vec(&used).map_err(std::io::Error::other).map_err(Failure::file(&doing))?;
+        let bytes =
+            serde_json::to_vec(&used).map_err(std::io::Error::other).map_err(Failure::file(&doing))?;
         std::fs::write(&file, bytes).map_err(Failure::file(doing))
     }
 

@@ -62,8 +62,9 @@ fn loop_devices(folder: &Path) -> Vec<PathBuf> {
     blocks
         .filter_map(Result::ok)
         .filter(|block| {
-            std::fs::read(block.path().join("loop/backing_file"))
-                .is_ok_and(|file| Path::new(std::ffi::OsStr::from_bytes(file.trim_ascii_end())).starts_with(folder))
+            std::fs::read(block.path().join("loop/backing_file")).is_ok_and(|file| {
+                Path::new(std::ffi::OsStr::from_bytes(file.trim_ascii_end())).starts_with(folder)
+            })
         })
         .map(|block| Path::new("/dev").join(block.file_name()))
         .collect()

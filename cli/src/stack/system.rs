@@ -71,7 +71,11 @@ impl System {
 
         let (say_given_up, given_up) = mpsc::channel(1);
         let mut watchers = JoinSet::new();
-        let started = databases.started.into_iter().chain(engine.watched()).chain([(api, api_running), (runner, runner_running)]);
+        let started = databases
+            .started
+            .into_iter()
+            .chain(engine.watched())
+            .chain([(api, api_running), (runner, runner_running)]);
         for (service, running) in started {
             watchers.spawn(watch(service, running, progress.clone(), say_given_up.clone()));
         }
@@ -144,7 +148,8 @@ async fn start_api(
         pid_file: state.pid_file("api"),
     };
     let running = service.start().await?;
-    let text = std::fs::read_to_string(&address_file).map_err(Failure::file(format!("read {}", address_file.display())))?;
+    let text = std::fs::read_to_string(&address_file)
+        .map_err(Failure::file(format!("read {}", address_file.display())))?;
     let address: SocketAddr =
         text.trim().parse().map_err(|_| service.failed("did not say where it listens"))?;
     service.ready = Ready::Http { address: reachable(address), path: "/api/healthz" };
@@ -176,7 +181,8 @@ async fn start_runner(
     let ready_file = state.path("run").join("runner.ready");
     let service = Service {
         name: "Runner",
-        launch: child(state, environment, "runner")?.arguments(["--ready-file".as_ref(), ready_file.as_os_str()]),
+        launch: child(state, environment, "runner")?
+            .arguments(["--ready-file".as_ref(), ready_file.as_os_str()]),
         ready: Ready::File(ready_file),
         // The first start prepares the volume that sandboxes are copied from.
         patience: Duration::from_secs(600),

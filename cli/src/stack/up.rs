@@ -89,7 +89,15 @@ pub(crate) async fn start(
 /// Databases and engine that were left running are taken over; api and runner are not, since they may be of an older build.
 async fn stop_processes_of_ours(state: &StateDir, progress: &Progress) {
     for (name, title) in [("runner", "Old runner"), ("api", "Old API")] {
-        super::down::stop(state, progress, name, title, rustix::process::Signal::TERM, Duration::from_secs(60)).await;
+        super::down::stop(
+            state,
+            progress,
+            name,
+            title,
+            rustix::process::Signal::TERM,
+            Duration::from_secs(60),
+        )
+        .await;
     }
     let _ = std::fs::remove_file(state.path("run").join("url"));
 }

@@ -37,13 +37,18 @@ pub(crate) async fn watch(
                 deaths = 0;
             }
             let Some(pause) = PAUSES.get(deaths) else {
-                let failure = service.failed(format!("died {} times in a row, so everything is stopped", deaths + 1));
+                let failure =
+                    service.failed(format!("died {} times in a row, so everything is stopped", deaths + 1));
                 // Nobody listens any more only when everything is being stopped already.
                 let _ = given_up.send(failure).await;
                 return;
             };
             deaths += 1;
-            progress.say(&format!("  ! {} ended on its own; starting it again (see {})", service.name, service.launch.log.display()));
+            progress.say(&format!(
+                "  ! {} ended on its own; starting it again (see {})",
+                service.name,
+                service.launch.log.display()
+            ));
             tokio::time::sleep(*pause).await;
             since = Instant::now();
             match service.start().await {
@@ -73,7 +78,8 @@ mod tests {
         let ready = folder.path().join("ready");
         let service = Service {
             name: "The test service",
-            launch: Launch::new("sh", state.log("test")).arguments(["-c", &format!(": > {}; exec sleep 60", ready.display())]),
+            launch: Launch::new("sh", state.log("test"))
+                .arguments(["-c", &format!(": > {}; exec sleep 60", ready.display())]),
             ready: Ready::File(ready),
             patience: Duration::from_secs(20),
             stop: Signal::KILL,

@@ -62,7 +62,8 @@ impl StateDir {
     /// Gives the installation's name to those who don't name one: on a shared engine or Redis, several installations must not take
     /// one another's things for their own.
     pub(crate) fn name_installation(&self, environment: &mut Environment) -> Result<(), Failure> {
-        environment.set_default(&variables::REDIS_NAMESPACE, format!("containrlab-{}", self.installation()?.id()));
+        environment
+            .set_default(&variables::REDIS_NAMESPACE, format!("containrlab-{}", self.installation()?.id()));
         Ok(())
     }
 
@@ -90,8 +91,11 @@ impl StateDir {
             outside.join(name)
         };
         make(&path, 0o700)?;
-        chown(&path, Some(user.uid), Some(user.gid))
-            .map_err(Failure::file(format!("give {} to {}", path.display(), user.name)))?;
+        chown(&path, Some(user.uid), Some(user.gid)).map_err(Failure::file(format!(
+            "give {} to {}",
+            path.display(),
+            user.name
+        )))?;
         Ok(path)
     }
 

@@ -52,7 +52,9 @@ impl Installation {
         let doing = format!("read {}", path.display());
         match std::fs::read(&path) {
             Ok(bytes) => {
-                let content = serde_json::from_slice(&bytes).map_err(std::io::Error::other).map_err(Failure::file(doing))?;
+                let content = serde_json::from_slice(&bytes)
+                    .map_err(std::io::Error::other)
+                    .map_err(Failure::file(doing))?;
                 Ok(Self { path, content })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -96,7 +98,9 @@ impl Installation {
 
     fn save(&self) -> Result<(), Failure> {
         let doing = || format!("write {}", self.path.display());
-        let text = serde_json::to_string_pretty(&self.content).map_err(std::io::Error::other).map_err(Failure::file(doing()))?;
+        let text = serde_json::to_string_pretty(&self.content)
+            .map_err(std::io::Error::other)
+            .map_err(Failure::file(doing()))?;
         let new = self.path.with_extension(format!("new-{}", std::process::id()));
         std::fs::write(&new, text + "\n").map_err(Failure::file(doing()))?;
         std::fs::rename(&new, &self.path).map_err(Failure::file(doing()))
