@@ -20,6 +20,8 @@ mod attempts;
 pub mod baselines;
 mod blobs;
 mod error;
+mod idempotency;
+pub mod faults;
 mod jobs;
 pub mod labs;
 mod learners;
@@ -50,6 +52,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 pub use attempts::{AttemptRow, AttemptState};
 pub use error::StoreError;
+pub use idempotency::{KEPT as ANSWERS_KEPT, KeptAnswer, KeyedRequest, RequestClaim};
 pub use jobs::{JobRow, JobRowState};
 pub use learners::LearnerRow;
 pub use ledger::{CommandError, Committed, DuplicateOf, Ledger, Recorded, StartOf, StreamContext};

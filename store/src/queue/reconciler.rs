@@ -53,6 +53,8 @@ pub struct Reconciled {
     /// Sign-ins whose time was up, deleted.
     pub logins: u64,
 }
+    /// Answers that were kept for repeated requests long enough, deleted.
+    pub answers: u64,
 
 /// Rounds between two clearings of finished messages from Redis.
 const CLEAR_EVERY: u64 = 120;
@@ -121,8 +123,9 @@ impl Store {
         let abandoned = if judge_runners { self.abandon_orphans(pace.runner_silence).await? } else { 0 };
         let logins = self.delete_expired_logins().await?;
         // Last, because it needs Redis: everything else goes on without.
+        let answers = self.delete_old_requests().await?;
         let lost = self.owe_lost(pace.queued).await?;
-        Ok(Reconciled { lost, lapsed, expired, abandoned, logins })
+        Ok(Reconciled { lost, lapsed, expired, abandoned, logins, answers })
     }
 
     /// Jobs whose worker has given no sign of life: owed again. The aggregate counts the starts and gives up.

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod blobs;
+mod idempotency;
 mod jobs;
 mod labs;
 mod ledger;
