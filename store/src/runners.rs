@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::faults::hastened;
 use crate::rows::{column, seconds, unsigned_32, word};
 use crate::{RUNNER_SILENCE, Store, StoreError};
 
@@ -142,7 +143,7 @@ impl Store {
              from runners where {condition}"
         );
         let statement = client.prepare_cached(&sql).await?;
-        let silence = seconds(RUNNER_SILENCE);
+        let silence = seconds(hastened(RUNNER_SILENCE));
         let all: Vec<&(dyn ToSql + Sync)> =
             std::iter::once(&silence as &(dyn ToSql + Sync)).chain(parameters.iter().copied()).collect();
         client.query(&statement, &all).await?.iter().map(RunnerRow::read).collect()

@@ -51,6 +51,10 @@ use crate::sandbox::Sandboxes;
 /// # Errors
 /// [`Error`] when it cannot start; once it runs, it only ends by `shutdown`.
 pub async fn run(settings: Settings, store: Store, shutdown: CancellationToken) -> Result<(), Error> {
+    #[cfg(feature = "faults")]
+    if let Some(host) = testing::standing::StandingSandboxes::asked_for(&settings) {
+        return run_on(settings, store, Arc::new(host), shutdown).await;
+    }
     let sandboxes = Sandboxes::connect(settings.sandboxes.clone()).await?;
     sandboxes.prepare(&|line| tracing::info!("{line}")).await?;
     run_on(settings, store, Arc::new(sandboxes), shutdown).await

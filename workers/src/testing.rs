@@ -1,6 +1,9 @@
 //! Sandboxes that are plain processes of this machine: the real agent, without container and engine. For tests in which
 //! Docker would only cost time. Nothing keeps one of them from the rest of the machine: give them trusted commands only.
 
+#[cfg(feature = "faults")]
+pub mod standing;
+
 use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -147,6 +150,21 @@ impl SandboxHost for ProcessSandboxes {
 
     async fn sweep(&self) -> Result<(), SandboxError> {
         Ok(())
+    }
+}
+
+/// The way to the agent that listens, or is about to listen, in a sandbox's folder.
+async fn connect(place: &Path) -> Result<AgentClient, SandboxError> {
+    let socket = place.join("s");
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match AgentClient::over(LocalSocket(socket.clone())).await {
+            Ok(client) => return Ok(client),
+            Err(AgentError::Gone(_) | AgentError::Unreachable(_)) if tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

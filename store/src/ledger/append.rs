@@ -16,7 +16,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{DuplicateOf, Ledger, Recorded, StartOf};
-use crate::StoreError;
+use crate::{StoreError, faults};
 use crate::rows::{column, signed, to_json};
 
 /// One writer at a time per session, until its commit: so the positions on a session's timeline are in the order in
@@ -128,6 +128,7 @@ impl Ledger {
         for (event, at) in envelopes.iter().zip(&written.times) {
             A::project(&transaction, id, event, *at).await?;
         }
+        faults::point("append_written");
         if let Err(error) = transaction.commit().await {
             let error = StoreError::from(error);
             drop(client);
@@ -136,6 +137,7 @@ impl Ledger {
             }
             self.find_out(&written.transaction_id, error).await?;
         }
+        faults::point("append_committed");
         if let Some(session) = written.session {
             self.live.ring(session);
         }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{change, change_one};
+use crate::faults::hastened;
 use crate::queue::Queue;
 use crate::rows::{seconds, to_json};
 use crate::{LEASE, StoreError};
@@ -126,7 +127,7 @@ pub(super) async fn held(
             &which.kind(),
             &starts,
             &claim.lease.0,
-            &seconds(LEASE),
+            &seconds(hastened(LEASE)),
             &claim.runner.0,
             &log.map(|log| log.0),
         ],

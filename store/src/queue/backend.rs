@@ -6,6 +6,7 @@ use apalis::prelude::{BackendExt, PollWith, StreamStrategy};
 use apalis_redis::{Config, RedisStorage};
 
 use super::{Queue, QueuedJob, queue_name};
+use crate::faults::hastened;
 use crate::live::WakeUps;
 use crate::{Store, StoreError};
 
@@ -30,7 +31,7 @@ impl Store {
             // More than the free concurrency stops the heartbeats, and live jobs run twice.
             .batch_size(1)
             // A message whose worker died is back in the queue after 15 s instead of 300.
-            .heartbeat_interval(Duration::from_secs(5))
+            .heartbeat_interval(hastened(Duration::from_secs(5)).max(Duration::from_secs(1)))
             .missed_heartbeats(3)
             // Our own bells wake the workers.
             .emit_events(false)

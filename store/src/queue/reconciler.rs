@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Queue;
+use crate::faults::hastened;
 use crate::ledger::CommandError;
 use crate::rows::{column, seconds, word};
 use crate::{RUNNER_SILENCE, Store, StoreError};
@@ -33,8 +34,8 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             between_rounds: Duration::from_millis(500),
-            queued: Duration::from_secs(10),
-            runner_silence: RUNNER_SILENCE,
+            queued: hastened(Duration::from_secs(10)),
+            runner_silence: hastened(RUNNER_SILENCE),
         }
     }
 }
@@ -52,9 +53,9 @@ pub struct Reconciled {
     pub abandoned: usize,
     /// Sign-ins whose time was up, deleted.
     pub logins: u64,
-}
     /// Answers that were kept for repeated requests long enough, deleted.
     pub answers: u64,
+}
 
 /// Rounds between two clearings of finished messages from Redis.
 const CLEAR_EVERY: u64 = 120;
@@ -122,8 +123,8 @@ impl Store {
         let expired = self.end_expired().await?;
         let abandoned = if judge_runners { self.abandon_orphans(pace.runner_silence).await? } else { 0 };
         let logins = self.delete_expired_logins().await?;
-        // Last, because it needs Redis: everything else goes on without.
         let answers = self.delete_old_requests().await?;
+        // Last, because it needs Redis: everything else goes on without.
         let lost = self.owe_lost(pace.queued).await?;
         Ok(Reconciled { lost, lapsed, expired, abandoned, logins, answers })
     }

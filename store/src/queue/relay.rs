@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{MOST_QUEUED, MOST_QUEUED_PER_LEARNER, Queue, QueuedJob};
 use crate::rows::{column, word};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, faults};
 
 /// Jobs that one round pushes at most: the round's transaction stays short.
 const PORTION: i64 = 200;
@@ -96,8 +96,11 @@ impl Store {
         transaction.execute(&mark, &[&ids, &pushes]).await?;
         // What this transaction says can be found out again, so its commit need not wait for the disk.
         transaction.batch_execute("set local synchronous_commit = off").await?;
+        faults::point("relay_marked");
         self.push(&jobs).await?;
+        faults::point("relay_pushed");
         transaction.commit().await?;
+        faults::point("relay_committed");
         Ok(jobs.len())
     }
 

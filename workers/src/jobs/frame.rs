@@ -7,7 +7,7 @@ use containrlab_domain::attempt::AttemptEvent;
 use containrlab_domain::ids::LeaseId;
 use containrlab_domain::job::Claim;
 use containrlab_domain::session::SessionEvent;
-use containrlab_store::{CommandError, JobRow, Recorded};
+use containrlab_store::{CommandError, JobRow, Recorded, faults};
 use uuid::Uuid;
 
 use super::COUNTS;
@@ -58,6 +58,7 @@ where
     let command = command(Claim { lease, runner: runner.id });
     match runner.store.execute::<A>(row.aggregate_id, command, &by_runner()).await {
         Ok(committed) => {
+            faults::point("started");
             let started = committed.events.iter().find_map(|event| event.payload.start_number());
             Ok(started.map(|number| Lease::keep(runner, row.job_id, lease, number, owned)))
         }
@@ -84,9 +85,13 @@ pub(super) async fn record<A: Recorded>(
 ) -> bool {
     let mut pause = Duration::from_millis(100);
     let by = by_runner();
+    faults::point("acted");
     loop {
         match runner.store.execute::<A>(id, command.clone(), &by).await {
-            Ok(_) => return true,
+            Ok(_) => {
+                faults::point("recorded");
+                return true;
+            }
             Err(CommandError::Refused(refusal)) => {
                 COUNTS.refused_outcomes.add();
                 tracing::info!(%id, %refusal, "an outcome came too late");

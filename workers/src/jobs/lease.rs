@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use containrlab_domain::ids::{JobId, LeaseId};
 use containrlab_store::LEASE;
+use containrlab_store::faults::hastened;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -73,8 +74,8 @@ impl Lease {
 
 async fn keep(runner: Arc<Runner>, job: JobId, lease: LeaseId, lost: CancellationToken) {
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        match runner.store.extend_lease(job, lease, LEASE).await {
+        tokio::time::sleep(hastened(HEARTBEAT)).await;
+        match runner.store.extend_lease(job, lease, hastened(LEASE)).await {
             Ok(true) => {}
             Ok(false) => {
                 COUNTS.lost_leases.add();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containrlab_store::RunnerState;
+use containrlab_store::faults::hastened;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Runner;
@@ -19,7 +20,7 @@ pub(crate) struct Pulse {
 impl Pulse {
     pub(crate) fn start(runner: Arc<Runner>) -> Self {
         let task = tokio::spawn(async move {
-            let mut tick = tokio::time::interval(INTERVAL);
+            let mut tick = tokio::time::interval(hastened(INTERVAL));
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 tick.tick().await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containrlab_domain::session::Phase;
+use containrlab_store::faults::hastened;
 
 use super::Runner;
 use crate::error::Error;
@@ -17,7 +18,7 @@ pub(crate) async fn run(runner: Arc<Runner>) {
     loop {
         tokio::select! {
             () = runner.draining.cancelled() => return,
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = tokio::time::sleep(hastened(INTERVAL)) => {}
         }
         if let Err(error) = reap(&runner).await {
             tracing::warn!(%error, "the reaper did not get through; it tries again in a minute");
