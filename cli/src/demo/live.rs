@@ -47,6 +47,9 @@ impl<'a> Live<'a> {
                 if let Some(decided) = decide(&event)? {
                     return Ok(decided);
                 }
+                if event.name == "end" {
+                    return Err(Failure::Client(format!("The session ended while {what} was waited for.")));
+                }
             }
         };
         tokio::time::timeout(patience, search).await.unwrap_or_else(|_| {
@@ -58,9 +61,6 @@ impl<'a> Live<'a> {
         const PAUSE: Duration = Duration::from_millis(300);
         loop {
             if let Some(event) = self.parser.next() {
-                if event.name == "end" {
-                    return Err(Failure::Client("The session ended while something was waited for.".into()));
-                }
                 return Ok(event);
             }
             match self.chunks.next().await {

@@ -92,8 +92,8 @@ async fn learn(
 
     // Whatever happened: the sandbox is not left to its time to live.
     let step = progress.step("End");
-    match client.delete(&format!("/api/sessions/{session}")).await {
-        Ok(_) => step.done("the session is over"),
+    match end(client, &session).await {
+        Ok(()) => step.done("the session is over"),
         Err(failure) => step.done(&format!("the session could not be ended: {failure}")),
     }
     let passed = outcome?;
@@ -103,6 +103,18 @@ async fn learn(
         crate::progress::seconds(started.elapsed())
     ));
     Ok(u8::from(!passed))
+}
+
+/// Ends the session and waits until it is over.
+async fn end(client: &Client, session: &str) -> Result<(), Failure> {
+    let path = format!("/api/sessions/{session}");
+    client.delete(&path).await?;
+    let mut live = Live::follow(client, session).await?;
+    live.until(PATIENCE, "the session's end", |event| {
+        let over = event.name == "end" || (event.name == "session" && event.data["phase"] == "ended");
+        Ok(over.then_some(()))
+    })
+    .await
 }
 
 /// What happens between start and end. Says whether the attempt passed.

@@ -35,13 +35,14 @@ pub(crate) async fn up(environment: &Environment) -> Result<(), Failure> {
 
 /// Takes the lock by which only one `up` runs on a state folder. If another one runs already, says where.
 async fn only_one(state: &StateDir, progress: &Progress) -> Result<Option<std::fs::File>, Failure> {
-    let step = progress.step("Another `up` is at it");
     loop {
         if let Some(lock) = state.lock("up", Lock::Alone)? {
             return Ok(Some(lock));
         }
-        if let Some(url) = find_running(state).await? {
-            drop(step);
+        let step = progress.step("Another `up` starts");
+        let running = find_running(state).await?;
+        drop(step);
+        if let Some(url) = running {
             progress.say(&format!("ContainrLab is already running: {url}"));
             return Ok(None);
         }
