@@ -91,22 +91,6 @@ impl ProcessSandboxes {
         self.running().insert(spec.id, Running { spec, process });
         Ok(())
     }
-
-    async fn connect(&self, sandbox: SandboxId) -> Result<AgentClient, SandboxError> {
-        let socket = self.place(sandbox).join("s");
-        let until = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            match AgentClient::over(LocalSocket(socket.clone())).await {
-                Ok(client) => return Ok(client),
-                Err(AgentError::Gone(_) | AgentError::Unreachable(_))
-                    if tokio::time::Instant::now() < until =>
-                {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
 }
 
 #[async_trait]
@@ -115,7 +99,7 @@ impl SandboxHost for ProcessSandboxes {
         let SandboxRequest { session, lease, role } = request;
         let id = SandboxId(Uuid::now_v7());
         self.start(SandboxSpec { id, role, session, lease })?;
-        Ok(HostedSandbox { id, warm: false, agent: self.connect(id).await? })
+        Ok(HostedSandbox { id, warm: false, agent: connect(&self.place(id)).await? })
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
@@ -131,7 +115,7 @@ impl SandboxHost for ProcessSandboxes {
         if !self.running().contains_key(&sandbox) {
             return Err(SandboxError::Gone(sandbox));
         }
-        Ok(HostedSandbox { id: sandbox, warm: false, agent: self.connect(sandbox).await? })
+        Ok(HostedSandbox { id: sandbox, warm: false, agent: connect(&self.place(sandbox)).await? })
     }
 
     async fn cause_of_death(&self, sandbox: SandboxId) -> Result<Option<String>, SandboxError> {

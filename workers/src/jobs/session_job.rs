@@ -40,7 +40,12 @@ pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> 
     };
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(LetGo::Unwanted) => failed("session_ended", "The session ended before this was done."),
+        Err(LetGo::Unwanted) => {
+            if let Err(error) = runner.store.close_recording(log).await {
+                tracing::warn!(%job, %error, "a log stays open");
+            }
+            failed("session_ended", "The session ended before this was done.")
+        }
         Err(why @ (LetGo::LeaseLost | LetGo::RunnerStops)) => {
             // Somebody else has it, or the next process of this runner gets it.
             tracing::info!(%job, ?why, "a job was let go");

@@ -1,7 +1,7 @@
 //! From the agent into memory: reads a terminal's output for as long as the shell lives.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use containrlab_agent::message::{ErrorCode, ProcessExit};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,11 @@ use crate::sandbox::{AgentError, TerminalEvent};
 /// Bytes that may wait in memory for the store. Beyond, the agent is not read any further: it keeps the output itself,
 /// and slows the shell down.
 const UNRECORDED_LIMIT: u64 = 4 << 20;
+
+/// Bytes that a terminal may put out at once, and each second from then on: a program that prints without end fills
+/// neither the store nor the wire.
+const BURST: f64 = (8 << 20) as f64;
+const RATE: f64 = (1 << 20) as f64;
 
 /// Why the pump stopped reading.
 enum End {
@@ -55,9 +60,14 @@ async fn read(terminal: &Terminal) -> Result<End, AgentError> {
         other => other?.0,
     };
     let mut recorded = terminal.recorded();
+    let mut allowance = Allowance::new();
     loop {
         match stream.next().await {
-            Ok(TerminalEvent::Output { position, bytes }) => terminal.take(position, bytes),
+            Ok(TerminalEvent::Output { position, bytes }) => {
+                let length = bytes.len();
+                terminal.take(position, bytes);
+                tokio::time::sleep(allowance.spend(length)).await;
+            }
             Ok(TerminalEvent::Exit { exit, .. }) => return Ok(End::Exit(exit)),
             Ok(TerminalEvent::Closed) => return Ok(End::Gone),
             Err(error) if is_gone(&error) => return Ok(End::Gone),
@@ -67,6 +77,27 @@ async fn read(terminal: &Terminal) -> Result<End, AgentError> {
             // The sender lives as long as the terminal.
             let _ = recorded.changed().await;
         }
+    }
+}
+
+/// How much a terminal may put out at the moment.
+struct Allowance {
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new() -> Self {
+        Self { left: BURST, since: Instant::now() }
+    }
+
+    /// Spends it on some bytes; how long to wait before the next are read.
+    fn spend(&mut self, bytes: usize) -> Duration {
+        let now = Instant::now();
+        self.left =
+            (self.left + now.duration_since(self.since).as_secs_f64() * RATE).min(BURST) - bytes as f64;
+        self.since = now;
+        Duration::from_secs_f64((-self.left / RATE).max(0.0))
     }
 }
 
@@ -81,5 +112,18 @@ fn exit_code(exit: ProcessExit) -> i32 {
         (Some(code), _) => code,
         (None, Some(signal)) => 128 + signal,
         (None, None) => LOST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_free_and_an_endless_stream_is_slowed() {
+        let mut allowance = Allowance::new();
+        assert_eq!(allowance.spend(BURST as usize / 2), Duration::ZERO);
+        let wait = allowance.spend(BURST as usize / 2 + RATE as usize);
+        assert!(wait > Duration::from_millis(500) && wait <= Duration::from_secs(1), "{wait:?}");
     }
 }

@@ -36,9 +36,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Begins at a position. One that lies beyond the end belongs to another shell: then all of this one's is read.
+    /// Begins at a position. One that this shell never came to belongs to another shell: then all of this one's is read.
     pub(crate) fn new(terminal: Arc<Terminal>, from: u64) -> Self {
-        let next = if from > terminal.end() { 0 } else { from };
+        let next = if terminal.is_known(from) { from } else { 0 };
         let progress = terminal.progress();
         Self { terminal, progress, next, recorded: std::collections::VecDeque::new() }
     }

@@ -37,6 +37,16 @@ pub(super) struct Progress {
     pub(super) closed: bool,
 }
 
+/// How a terminal was found.
+pub(super) struct Found {
+    /// Bytes that the recording has.
+    pub(super) recorded: u64,
+    /// Bytes that the shell has put out.
+    pub(super) reached: u64,
+    /// Its size.
+    pub(super) size: Size,
+}
+
 /// One terminal.
 pub(crate) struct Terminal {
     /// Its name within the session.
@@ -46,6 +56,9 @@ pub(crate) struct Terminal {
     pub(super) session: SessionId,
     pub(super) agent: AgentClient,
     pub(super) store: Store,
+    /// Where the output stood in the agent when this began to read it: as far as a client may have come with an earlier
+    /// process of the runner.
+    reached: u64,
     output: Mutex<Output>,
     size: Mutex<Size>,
     progress: watch::Sender<Progress>,
@@ -59,15 +72,16 @@ impl Terminal {
         session: SessionId,
         agent: AgentClient,
         store: Store,
-        recorded: u64,
-        size: Size,
+        found: Found,
     ) -> Self {
+        let Found { recorded, reached, size } = found;
         Self {
             name,
             recording,
             session,
             agent,
             store,
+            reached,
             output: Mutex::new(Output::after(recorded)),
             size: Mutex::new(size),
             progress: watch::Sender::new(Progress { end: recorded, exit: None, closed: false }),
@@ -123,6 +137,11 @@ impl Terminal {
     /// Position of the next byte of output.
     pub(crate) fn end(&self) -> u64 {
         self.progress.borrow().end
+    }
+
+    /// Whether a client can have come to this position with this very shell.
+    pub(super) fn is_known(&self, position: u64) -> bool {
+        position <= self.reached.max(self.end())
     }
 
     /// Waits until the ledger knows that the shell has ended and the recording is whole.

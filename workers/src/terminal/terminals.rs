@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::shell::{Size, Terminal};
+use super::shell::{Found, Size, Terminal};
 use super::{pump, recorder};
 use crate::error::Error;
 use crate::sandbox::AgentClient;
@@ -97,8 +97,7 @@ impl Terminals {
                 self.session,
                 self.agent.clone(),
                 self.store.clone(),
-                length,
-                size,
+                Found { recorded: length, reached: info.end, size },
             ));
             self.tasks.spawn(pump::run(Arc::clone(&terminal), self.stop.child_token()));
             self.tasks.spawn(recorder::run(Arc::clone(&terminal), self.stop.child_token()));

@@ -29,6 +29,7 @@ async fn the_same_shell_goes_on_after_a_kill() {
     until_phase(&house.store, session, Phase::Ready).await;
     let mut client = Client::connect(runner.gateway, session, next).await;
     assert_eq!(client.hello["recording"], recording, "the same shell");
+    assert_eq!(client.hello["from"], next, "whether or not the runner had recorded so much");
     client.until("done-42\r\n").await;
     let mut whole = Client::connect(runner.gateway, session, 0).await;
     whole.until("done-42\r\n").await;
