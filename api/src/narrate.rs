@@ -184,14 +184,24 @@ fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
     })
 }
 
-/// A verdict in a sentence.
+/// A verdict in a sentence or two.
 pub(crate) fn verdict_sentence(verdict: &Verdict) -> String {
+    let words = verdict_words(verdict);
+    match verdict.status {
+        VerdictStatus::Passed => format!("Passed. {words}"),
+        VerdictStatus::Failed => format!("Not yet. {words}"),
+        VerdictStatus::Inconclusive => words,
+    }
+}
+
+/// What is said of a verdict below its title.
+pub(crate) fn verdict_words(verdict: &Verdict) -> String {
     let checks = verdict.checks.len() as u64;
     let findings = verdict.failures.len() as u64;
     match verdict.status {
-        VerdictStatus::Passed if checks > 1 => format!("Passed: all {checks} checks are met."),
-        VerdictStatus::Passed => "Passed: everything is right.".to_owned(),
-        VerdictStatus::Failed => format!("Not yet: {}.", words::count(findings, "finding", "findings")),
+        VerdictStatus::Passed if checks > 1 => format!("All {checks} checks are met."),
+        VerdictStatus::Passed => "Everything is right.".to_owned(),
+        VerdictStatus::Failed => format!("{} to look at.", words::count(findings, "finding", "findings")),
         VerdictStatus::Inconclusive => {
             "The judge could not tell, through no fault of yours. Submit again.".to_owned()
         }

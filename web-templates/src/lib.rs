@@ -24,6 +24,7 @@ mod labs;
 mod layout;
 pub mod live;
 mod log;
+mod marked;
 mod session;
 mod sign_in;
 pub mod static_files;

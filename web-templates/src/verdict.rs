@@ -129,7 +129,7 @@ impl CheckOutcome {
 pub struct Finding {
     /// Stable code, e.g. `layer_order_incorrect`.
     pub code: String,
-    /// What is wrong.
+    /// What is wrong; `code` stands between backticks, here and in the two texts below.
     pub message: String,
     /// The file it is about, relative to the workspace; the link opens the editor there.
     pub file: Option<String>,
@@ -137,7 +137,7 @@ pub struct Finding {
     pub line: Option<u32>,
     /// Why it matters; empty hides it.
     pub why: String,
-    /// How to go on; empty hides it. Folded until asked for.
+    /// How to go on; empty hides it. Folded until asked for. May be paragraphs and fenced blocks of code.
     pub hint: String,
     /// The part of the log that explains it, plain text with or without ANSI colours; empty hides it.
     pub log: String,
@@ -153,6 +153,18 @@ impl Finding {
     /// The line or 0, for the link's data attribute.
     pub(crate) fn line_or_zero(&self) -> u32 {
         self.line.unwrap_or(0)
+    }
+
+    pub(crate) fn message_html(&self) -> String {
+        crate::marked::line_html(&self.message)
+    }
+
+    pub(crate) fn why_html(&self) -> String {
+        crate::marked::line_html(&self.why)
+    }
+
+    pub(crate) fn hint_html(&self) -> String {
+        crate::marked::blocks_html(&self.hint)
     }
 
     pub(crate) fn log_html(&self) -> String {

@@ -70,7 +70,8 @@ impl Follower {
                 }
             }
             if over {
-                let _ = sender.send(Ok(Event::default().event("close").data(""))).await;
+                // Without data no browser would dispatch it.
+                let _ = sender.send(Ok(Event::default().event("close").data("ended"))).await;
                 return Ok(());
             }
             tokio::select! {

@@ -28,7 +28,7 @@ pub(crate) fn verdict(attempt: &AttemptRow, previous: Option<&AttemptRow>) -> Op
         attempt_id: attempt.attempt_id.to_string(),
         number: attempt.number,
         state: state(attempt),
-        sentence: narrate::verdict_sentence(said),
+        sentence: narrate::verdict_words(said),
         submitted_at: attempt.submitted_at,
         millis: millis(attempt),
         checks: said
@@ -62,6 +62,10 @@ pub(crate) fn verdict(attempt: &AttemptRow, previous: Option<&AttemptRow>) -> Op
 }
 
 fn metrics(verdict: &StoredVerdict, previous: Option<&StoredVerdict>) -> Vec<Metric> {
+    // A build that stopped half-way was quick for the wrong reason: its figures compare with nothing.
+    let previous = previous.filter(|verdict| {
+        !verdict.failures.iter().any(|finding| finding.code.starts_with("docker_build"))
+    });
     let metric = |(name, value): (&String, &f64)| {
         let before = previous.and_then(|verdict| verdict.metrics.get(name)).copied();
         Metric {
@@ -75,6 +79,11 @@ fn metrics(verdict: &StoredVerdict, previous: Option<&StoredVerdict>) -> Vec<Met
 
 /// `image_bytes` → `Image size`: the unit goes with the value.
 fn label(name: &str) -> String {
+    match name {
+        "build_cached_steps" => return "Cached steps".to_owned(),
+        "rebuild_cached_steps" => return "Cached on rebuild".to_owned(),
+        _ => {}
+    }
     let (stem, what) = match name.rsplit_once('_') {
         Some((stem, "bytes")) => (stem, " size"),
         Some((stem, "seconds" | "ms" | "millis" | "milliseconds")) => (stem, " time"),

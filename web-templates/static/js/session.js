@@ -60,6 +60,7 @@ function readStatus() {
   } else if (stage === 'ended' || stage === 'ending') {
     terminal.close();
     if (stage === 'ended' && before !== null && before !== 'ended') panels.show('terminal');
+    if (stage === 'ended' && editor.files.size === 0) openFirstFile();
   }
 }
 
