@@ -14,6 +14,7 @@
 mod auth;
 mod error;
 mod extract;
+mod idempotency;
 mod live;
 mod markdown;
 mod narrate;

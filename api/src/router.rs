@@ -1,5 +1,5 @@
 //! All routes with everything that stands around them. From the outside in: the request's id and its line in the log,
-//! headers, compression, the words for failures, panics, the time limit, other sites, the body limit, the handler.
+//! headers, compression, the words for failures, panics, the time limit, other sites, the body limit, keys of repeated requests, the handler.
 
 use std::any::Any;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::state::App;
-use crate::{Error, problem, routes, security};
+use crate::{Error, idempotency, problem, routes, security};
 
 /// How long an answer may take to begin. Streams and terminals begin at once and then last as long as they like.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -33,6 +33,7 @@ pub(crate) fn router(app: App) -> Router {
 fn around(routes: Router<App>, app: App, time_limit: Duration) -> Router {
     let compressed = DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"));
     routes
+        .layer(middleware::from_fn_with_state(app.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(security::body_limit(&app.settings)))
         .layer(middleware::from_fn_with_state(app.clone(), security::same_site))
         .layer(middleware::from_fn_with_state(app.clone(), security::own_name))

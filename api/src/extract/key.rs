@@ -1,8 +1,8 @@
 //! Idempotency keys: what makes a repeated request the same request.
 //!
 //! The id of what a request makes (a session, a job, an attempt) is derived from the key, so that the ledger itself
-//! refuses the second one: no table that could fall out of step, and it holds even when the process died between the
-//! commit and the answer.
+//! refuses the second one, even when the process died between the commit and the answer. That the second one also gets
+//! the first one's answer is the work of [`crate::idempotency`].
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -31,6 +31,11 @@ impl IdempotencyKey {
             }
             key => Ok(Self(key)),
         }
+    }
+
+    /// The key itself, if there is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 
     /// The id of what the request makes: the same for the same learner, purpose and key, a fresh one without a key.

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod flow;
 mod health;
+mod idempotency;
 mod jobs;
 mod labs;
 mod openapi;
