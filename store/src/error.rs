@@ -51,6 +51,25 @@ pub enum StoreError {
     /// A frozen tree is not there.
     #[error("the tree {0} is not in the store; put it there before an attempt names it")]
     TreeMissing(TreeHash),
+    /// No such projection.
+    #[error("there is no projection {name}; there are: {known}")]
+    NoSuchProjection {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// A ledger's file can't be read or written.
+    #[error("the file of a ledger cannot be read or written: {0}")]
+    File(#[source] std::io::Error),
+    /// A ledger's file can't be imported.
+    #[error("nothing was imported: {}{why}", at_line(*.line))]
+    Import {
+        /// The line that can't be taken, counted from 1; 0 when it is not about a line.
+        line: u64,
+        /// Why not.
+        why: String,
+    },
     /// No such recording.
     #[error("there is no recording {0}; open it before you append to it")]
     RecordingUnknown(RecordingId),
@@ -78,6 +97,10 @@ impl StoreError {
     pub(crate) fn damaged(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Damaged { what: what.into(), why: why.to_string() }
     }
+}
+
+fn at_line(line: u64) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
 }
 
 /// PostgreSQL's own words, which `tokio_postgres::Error` keeps to its source.

@@ -9,6 +9,7 @@ mod ledger;
 mod live;
 mod logins;
 mod place_in_line;
+mod projections;
 mod proxy;
 mod queue;
 mod reconciler;
