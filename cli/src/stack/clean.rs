@@ -79,11 +79,13 @@ async fn remove_sandboxes(
     let step = progress.step("Sandboxes");
     let private = used.docker_host() == docker::private_host(state)?;
     let engine = if private { Some(Engine::private(state).await?) } else { None };
+    // A private engine's images go with its folder, all at once.
+    let keep_images = keep_images || private;
     let removed = commands::sandboxes::remove_all(&used.environment(state, environment), keep_images).await;
     drop(engine);
     docker::stop_unused(state).await?;
     match removed {
-        Ok(()) => step.done("removed, with their volumes and images"),
+        Ok(()) => step.done("removed, with their volumes"),
         Err(failure) => {
             return Err(Failure::Plain(format!(
                 "{failure} Start the Docker engine at {}, and run this again.",
