@@ -77,6 +77,9 @@ impl GoGlob {
             self.skip_empty(&mut next);
             before = next;
             within = still_within;
+            if !before.contains(&true) && !within.contains(&true) {
+                return false;
+            }
         }
         before[count]
     }

@@ -29,7 +29,10 @@ enum Pattern {
 
 /// Patterns with special characters are read up to this many bytes in all; nobody writes that much, and each costs time
 /// for every path.
-const MAX_GLOB_BYTES: usize = 32 * 1024;
+const MAX_GLOB_BYTES: usize = 4 * 1024;
+
+/// Rules beyond this many are not read, for the same reason.
+const MAX_RULES: usize = 2000;
 
 /// A `.dockerignore`: its rules in order.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +70,9 @@ impl DockerIgnore {
             // A lone `.` (or `/`) is no path of the context.
             if cleaned.is_empty() {
                 continue;
+            }
+            if rules.len() == MAX_RULES {
+                break;
             }
             rules.push(Rule {
                 text: line.trim().to_owned(),

@@ -96,12 +96,16 @@ impl<'g, 'f> Layout<'g, 'f> {
                                 in_stage = earlier
                                     .into_iter()
                                     .flat_map(|source| layout.chain_placed(source))
+                                    .take(looks)
                                     .map(|o| (o.path.trim_start_matches('/'), o.context_path.as_str()))
                                     .collect();
                                 &in_stage
                             }
                         };
-                        let cost = files.len() * transfer.sources.len();
+                        // A pattern costs its length for each file, a plain path next to nothing.
+                        let weight =
+                            |source: &String| if source.contains(['*', '?', '[']) { source.len() } else { 1 };
+                        let cost = files.len() * transfer.sources.iter().map(weight).sum::<usize>();
                         if cost > looks {
                             continue;
                         }
@@ -136,6 +140,11 @@ impl<'g, 'f> Layout<'g, 'f> {
     /// The files of the context that lie in a stage before one of its steps, without what only that step mounts.
     pub fn before(&self, stage: usize, step: usize) -> impl Iterator<Item = &Origin> {
         self.chain_placed(stage).filter(move |origin| origin.stage != stage || origin.step < step)
+    }
+
+    /// The files of the context that a stage's own steps bring, without those of its base.
+    pub fn brought(&self, stage: usize) -> impl Iterator<Item = &Origin> {
+        self.stages.get(stage).into_iter().flat_map(|stage| &stage.placed)
     }
 
     /// All files of the context that end up in a stage.

@@ -42,15 +42,19 @@ impl SimpleCommand {
 pub fn commands_of(graph: &StageGraph<'_>, stage: usize, step: usize) -> Vec<SimpleCommand> {
     let Some(found) = graph.stages.get(stage).and_then(|s| s.steps.get(step)) else { return Vec::new() };
     let scope = graph.scope(stage, step);
-    let home = match graph.user(stage, step).split(':').next().unwrap_or_default() {
-        "root" | "0" | "" => "/root".to_owned(),
-        user => format!("/home/{user}"),
-    };
     let lookup = |name: &str| match scope.get(name) {
         Some(value) => Some(value.to_owned()),
-        None => (name == "HOME").then(|| home.clone()),
+        None => (name == "HOME").then(|| home_of(graph, stage, step)),
     };
     commands(found.instruction, &lookup)
+}
+
+/// The home folder of the user that a step runs as, unless `HOME` says otherwise.
+pub(crate) fn home_of(graph: &StageGraph<'_>, stage: usize, step: usize) -> String {
+    match graph.user(stage, step).split(':').next().unwrap_or_default() {
+        "root" | "0" | "" => "/root".to_owned(),
+        user => format!("/home/{user}"),
+    }
 }
 
 /// Like [`commands_of`], with variables filled in by the caller.

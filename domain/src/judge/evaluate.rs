@@ -14,6 +14,9 @@ use crate::verdict::{CheckResult, CheckStatus, Finding, Verdict, VerdictStatus};
 /// Lines of output that go with a finding.
 const MAX_LOG_LINES: usize = 40;
 
+/// Findings of one check; more of the same help nobody.
+const MAX_FINDINGS: usize = 20;
+
 /// Characters of such a line.
 const MAX_LOG_CHARS: usize = 500;
 
@@ -128,7 +131,7 @@ fn judge(facts: &Facts<'_>) -> (Vec<Finding>, Vec<CheckResult>) {
             Answer::Skipped => CheckStatus::Skipped,
         };
         if let Answer::Unmet(findings) = answer {
-            failures.extend(findings.into_iter().map(|finding| dressed(finding, check)));
+            failures.extend(findings.into_iter().take(MAX_FINDINGS).map(|finding| dressed(finding, check)));
         }
         results.push(CheckResult { check: check.id.clone(), title: check.title.clone(), status });
     }

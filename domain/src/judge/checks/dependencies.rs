@@ -1,5 +1,7 @@
 //! Dependencies first, source after: the order that lets the cache work.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ecosystem::{Ecosystem, Install};
@@ -36,6 +38,9 @@ pub struct DependenciesFirst {
     pub source: Option<Vec<String>>,
 }
 
+/// Install steps that are looked at; nobody has more, and each costs a look at all files.
+const MAX_INSTALLS: usize = 100;
+
 /// A step that installs dependencies.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::judge) struct InstallStep {
@@ -62,28 +67,45 @@ impl DependenciesFirst {
         let is_source = matcher(self.source.as_deref(), self.ecosystem.source());
         let layout = Layout::new(graph, &subject.copyable);
         let steps = install_steps(graph, self.ecosystem);
-        let by_list: Vec<InstallStep> =
-            steps.iter().filter(|step| step.install == Install::FromManifest).copied().collect();
+        let by_list: Vec<InstallStep> = steps
+            .iter()
+            .filter(|step| step.install == Install::FromManifest)
+            .copied()
+            .take(MAX_INSTALLS)
+            .collect();
         let mut findings = Vec::new();
         if by_list.is_empty() {
             findings.push(self.install_missing(subject, graph, steps.first()));
         }
-        let seen = |step: &InstallStep| -> Vec<Origin> {
-            let mounted = layout.mounted(step.stage, step.step, &subject.copyable);
-            layout.before(step.stage, step.step).cloned().chain(mounted).collect()
+        // Each file is held against the patterns once, however often it is copied.
+        let manifests: HashSet<&str> = matching(subject, &is_manifest);
+        let sources: HashSet<&str> = matching(subject, &is_source).difference(&manifests).copied().collect();
+        let sees = |step: &InstallStep, kind: &HashSet<&str>| -> Option<Origin> {
+            let of_kind = |origin: &Origin| kind.contains(origin.context_path.as_str());
+            let copied = layout.before(step.stage, step.step).find(|origin| of_kind(origin)).cloned();
+            copied.or_else(|| {
+                layout
+                    .mounted(step.stage, step.step, &subject.copyable)
+                    .into_iter()
+                    .find(|origin| of_kind(origin))
+            })
         };
         let needed = graph.needed();
-        let anywhere = || needed.iter().flat_map(|stage| layout.after(*stage));
-        let lacking =
-            by_list.iter().find(|step| !seen(step).iter().any(|o| is_manifest.excludes(&o.context_path)));
+        let is_anywhere = |kind: &HashSet<&str>| {
+            needed
+                .iter()
+                .flat_map(|stage| layout.brought(*stage))
+                .any(|o| kind.contains(o.context_path.as_str()))
+        };
+        let lacking = by_list.iter().find(|step| sees(step, &manifests).is_none());
         match lacking {
             Some(step) => findings.push(self.manifest_missing(subject, graph, &is_manifest, Some(step))),
-            None if by_list.is_empty() && !anywhere().any(|o| is_manifest.excludes(&o.context_path)) => {
+            None if by_list.is_empty() && !is_anywhere(&manifests) => {
                 findings.push(self.manifest_missing(subject, graph, &is_manifest, None));
             }
             None => {}
         }
-        if !anywhere().any(|o| is_source.excludes(&o.context_path)) {
+        if !is_anywhere(&sources) {
             findings.push(finding(
                 "copy_source_missing",
                 "The app's source is never copied into the image.",
@@ -93,12 +115,7 @@ impl DependenciesFirst {
         }
         let mut told = Vec::new();
         for step in &by_list {
-            let Some(early) = seen(step)
-                .into_iter()
-                .find(|o| is_source.excludes(&o.context_path) && !is_manifest.excludes(&o.context_path))
-            else {
-                continue;
-            };
+            let Some(early) = sees(step, &sources) else { continue };
             if told.contains(&early.span) {
                 continue;
             }
@@ -193,6 +210,10 @@ impl DependenciesFirst {
         found.place = Some(subject.place(early.span));
         found
     }
+}
+
+fn matching<'s>(subject: &'s Subject<'_>, patterns: &DockerIgnore) -> HashSet<&'s str> {
+    subject.copyable.iter().map(String::as_str).filter(|path| patterns.excludes(path)).collect()
 }
 
 fn matcher(own: Option<&[String]>, default: &[&str]) -> DockerIgnore {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pip::PipCall;
 use super::{Answer, finding};
-use crate::dockerfile::shell::{SimpleCommand, commands_of};
+use crate::dockerfile::shell::{SimpleCommand, commands_of, home_of};
 use crate::dockerfile::{EdgeKind, Instruction, InstructionKind, StageGraph, mounts};
 use crate::judge::Subject;
 use crate::verdict::Finding;
@@ -94,10 +94,10 @@ fn leaks<'f>(graph: &StageGraph<'f>, stage: usize) -> Vec<&'f Instruction> {
         }
         let commands = commands_of(graph, stage, step.index);
         let env = |name: &str| graph.scope(stage, step.index).get(name).map(str::to_owned);
-        let home = match graph.user(stage, step.index).split(':').next().unwrap_or_default() {
-            "root" | "0" | "" => env("HOME").unwrap_or_else(|| "/root".to_owned()),
-            user => env("HOME").unwrap_or_else(|| format!("/home/{user}")),
-        };
+        if !commands.iter().any(|command| PipCall::read(command).is_some()) {
+            continue;
+        }
+        let home = env("HOME").unwrap_or_else(|| home_of(graph, stage, step.index));
         let run = Run { instruction: step.instruction, commands: &commands, env: &env, home: &home };
         if run.leaks(&mut configured) {
             found.push(step.instruction);
