@@ -41,6 +41,7 @@ mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeline;
+mod transfer;
 mod upcasters;
 mod workspaces;
 
@@ -64,6 +65,7 @@ pub use runners::{NewRunner, RunnerRow, RunnerState};
 pub use sessions::{LabState, LabStateWord, SessionRow};
 pub use settings::Settings;
 pub use timeline::TimelineEntry;
+pub use transfer::{Damage, Moved, VerifyReport};
 
 /// How long one start of a job may go without a sign of life from its worker. Workers extend it every 10 s.
 pub const LEASE: Duration = Duration::from_secs(30);

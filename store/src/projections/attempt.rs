@@ -80,7 +80,7 @@ impl Recorded for Attempt {
                 jobs::owe(transaction, owed, at).await
             }
             AttemptEvent::JudgingStarted { claim, start_number, log } => {
-                jobs::held(transaction, id, judge, claim, *start_number, Some(*log)).await?;
+                jobs::held(transaction, id, judge, claim, *start_number, Some(*log), at).await?;
                 let sql = "update attempts set state = 'judging', log_id = $2 where attempt_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &log.0]).await
             }

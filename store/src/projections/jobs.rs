@@ -112,12 +112,13 @@ pub(super) async fn held(
     claim: &Claim,
     start_number: u32,
     log: Option<RecordingId>,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     let starts = i32::try_from(start_number).unwrap_or(i32::MAX);
     change_one(
         transaction,
         "a job that was started",
-        "update jobs set state = 'held', started_at = clock_timestamp(), starts = $4, lease = $5, \
+        "update jobs set state = 'held', started_at = $9, starts = $4, lease = $5, \
            lease_until = clock_timestamp() + make_interval(secs => $6), runner_id = $7, \
            log_id = coalesce($8, log_id) \
          where aggregate_id = $1 and (job_id = $2 or kind = $3)",
@@ -130,6 +131,7 @@ pub(super) async fn held(
             &seconds(hastened(LEASE)),
             &claim.runner.0,
             &log.map(|log| log.0),
+            &at,
         ],
     )
     .await

@@ -46,7 +46,7 @@ impl Recorded for Session {
                 requested(transaction, id, (*learner, lab, origin), *provision_job, at).await
             }
             SessionEvent::ProvisioningStarted { claim, start_number } => {
-                jobs::held(transaction, id, provision, claim, *start_number, None).await?;
+                jobs::held(transaction, id, provision, claim, *start_number, None, at).await?;
                 let sql = "update sessions set runner_id = $2 where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &claim.runner.0]).await
             }
@@ -80,7 +80,7 @@ impl Recorded for Session {
                 jobs::owe_to_runner(transaction, id, *job, work.job_kind(), Some(work), at).await
             }
             SessionEvent::JobStarted { job, claim, start_number, log } => {
-                jobs::held(transaction, id, Which::Job(*job), claim, *start_number, Some(*log)).await
+                jobs::held(transaction, id, Which::Job(*job), claim, *start_number, Some(*log), at).await
             }
             SessionEvent::JobFinished { job, outcome } => {
                 jobs::done(transaction, id, Which::Job(*job), Some(outcome), at).await
@@ -92,7 +92,7 @@ impl Recorded for Session {
                 jobs::owe_to_runner(transaction, id, *job, JobKind::End, None, at).await
             }
             SessionEvent::EndingStarted { claim, start_number } => {
-                jobs::held(transaction, id, Which::Only(JobKind::End), claim, *start_number, None).await
+                jobs::held(transaction, id, Which::Only(JobKind::End), claim, *start_number, None, at).await
             }
             SessionEvent::Ended { reason } => ended(transaction, id, reason, at).await,
         }

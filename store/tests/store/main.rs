@@ -18,5 +18,6 @@ mod sessions;
 mod support;
 mod test_store;
 mod timeline;
+mod transfer;
 mod trouble;
 mod workspaces;

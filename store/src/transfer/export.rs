@@ -1,0 +1,100 @@
+//! The ledger to a file.
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio_postgres::{IsolationLevel, Row, Transaction};
+
+use super::Moved;
+use super::line::{EventLine, FORMAT, Line};
+use crate::rows::{column, json, word};
+use crate::{Store, StoreError};
+
+const BLOBS: &str = "select hash, bytes from blobs order by hash";
+const TREES: &str = "select hash, manifest from trees order by hash";
+const EVENTS: &str = "select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
+       metadata, session_id, recorded_at \
+     from events order by position";
+
+/// Blobs fetched at once: 1 MiB each at most, as workspaces are limited.
+const BLOBS_AT_ONCE: i32 = 8;
+
+/// Other rows fetched at once.
+const ROWS_AT_ONCE: i32 = 500;
+
+impl Store {
+    /// Writes the whole ledger with its blobs and trees, as it is at one moment, while others go on writing it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database has trouble or the file can't be written.
+    pub async fn export_ledger<W: AsyncWrite + Unpin + Send>(
+        &self,
+        writer: &mut W,
+    ) -> Result<Moved, StoreError> {
+        let mut client = self.database().await?;
+        let transaction = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await?;
+        // Whoever takes the lines may be slow.
+        transaction.batch_execute("set local idle_in_transaction_session_timeout = 0").await?;
+        let mut moved = Moved::default();
+        write(writer, &Line::Ledger { format: FORMAT }).await?;
+        moved.blobs = write_all(&transaction, BLOBS, BLOBS_AT_ONCE, writer, |row| {
+            Ok(Line::Blob { hash: word(row, "hash")?, bytes: column(row, "bytes")? })
+        })
+        .await?;
+        moved.trees = write_all(&transaction, TREES, ROWS_AT_ONCE, writer, |row| {
+            Ok(Line::Tree { hash: word(row, "hash")?, manifest: json(row, "manifest")? })
+        })
+        .await?;
+        moved.events = write_all(&transaction, EVENTS, ROWS_AT_ONCE, writer, event_line).await?;
+        write(writer, &Line::End(moved)).await?;
+        writer.flush().await.map_err(StoreError::File)?;
+        Ok(moved)
+    }
+}
+
+fn event_line(row: &Row) -> Result<Line, StoreError> {
+    Ok(Line::Event(EventLine {
+        position: column(row, "position")?,
+        aggregate_type: column(row, "aggregate_type")?,
+        aggregate_id: column(row, "aggregate_id")?,
+        sequence: column(row, "sequence")?,
+        event_type: column(row, "event_type")?,
+        event_version: column(row, "event_version")?,
+        payload: column(row, "payload")?,
+        metadata: json(row, "metadata")?,
+        session_id: column(row, "session_id")?,
+        recorded_at: column(row, "recorded_at")?,
+    }))
+}
+
+/// One line for each row, a portion at a time.
+async fn write_all<W: AsyncWrite + Unpin + Send>(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    at_once: i32,
+    writer: &mut W,
+    line: impl Fn(&Row) -> Result<Line, StoreError>,
+) -> Result<u64, StoreError> {
+    let statement = transaction.prepare(sql).await?;
+    let portal = transaction.bind(&statement, &[]).await?;
+    let mut count = 0;
+    loop {
+        let rows = transaction.query_portal(&portal, at_once).await?;
+        if rows.is_empty() {
+            return Ok(count);
+        }
+        for row in &rows {
+            write(writer, &line(row)?).await?;
+        }
+        count += rows.len() as u64;
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin + Send>(writer: &mut W, line: &Line) -> Result<(), StoreError> {
+    let mut text = serde_json::to_vec(line).map_err(|error| StoreError::damaged("a line", error))?;
+    text.push(b'\n');
+    writer.write_all(&text).await.map_err(StoreError::File)
+}
