@@ -8,6 +8,7 @@ use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -24,21 +25,21 @@ const FAULTS: &str = r"
   };
   addEventListener('error', (event) => { if (event.error) note(event.error.stack ?? String(event.error)); });
   addEventListener('unhandledrejection', (event) => note(event.reason?.stack ?? String(event.reason)));
+  addEventListener('htmx:sseClose', () => { document.documentElement.dataset.testLive = 'closed'; });
   document.addEventListener('securitypolicyviolation', (event) => note(`${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
 })();";
 
 /// chromedriver with one browser.
-pub struct Browser {
+pub(crate) struct Browser {
     /// The way in.
-    pub client: Client,
-    _driver: Process,
-    // After the processes that write into it.
-    _folder: TempDir,
+    pub(crate) client: Client,
+    driver: Process,
+    folder: TempDir,
 }
 
 impl Browser {
     /// Starts one, with an empty profile.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let environment: BTreeMap<String, String> = std::env::vars()
             // Nothing that a test asks for lies behind a proxy.
@@ -55,31 +56,45 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("Chromium does not start: {error}\n{}", driver.said()));
-        let browser = Self { client, _driver: driver, _folder: folder };
+        let browser = Self { client, driver, folder };
         browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": FAULTS })).await;
         browser
     }
 
     /// A command of the DevTools protocol, for what WebDriver lacks.
-    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = DevTools(json!({ "cmd": command, "params": parameters }));
         self.client.issue_cmd(body).await.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// Ends the browser in good order.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.clone().close().await.expect("the browser ends");
     }
 }
 
 impl Drop for Browser {
+    /// Also after a panic, when nobody has told the browser to end; and chromedriver, when it is killed, leaves it behind.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // chromedriver ends its browsers when it is asked to end, and leaves them behind when it is killed.
-            self._driver.ask_to_end();
-            self._driver.wait(Duration::from_secs(10));
+        self.driver.kill();
+        let profile = profile(self.folder.path());
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if !String::from_utf8_lossy(&command).contains(&profile) {
+                continue;
+            }
+            let pid = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                // It may have gone by itself meanwhile.
+                let _ = kill_process(pid, Signal::KILL);
+            }
         }
     }
+}
+
+/// The option by which all processes of a browser are known.
+fn profile(folder: &Path) -> String {
+    format!("--user-data-dir={}", folder.join("profile").display())
 }
 
 fn capabilities(folder: &Path) -> Capabilities {
@@ -88,7 +103,7 @@ fn capabilities(folder: &Path) -> Capabilities {
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
             "--disable-extensions", "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en-GB",
-            format!("--user-data-dir={}", folder.join("profile").display()),
+            profile(folder),
         ],
     });
     if let Ok(chromium) = std::env::var("CHROMIUM") {

@@ -42,7 +42,11 @@ async fn start(page: &Page) {
     page.shoot("starting-desk").await;
     until_ready(page).await;
     // A clock that runs.
-    page.until("the time left", r"return /^\d+:\d\d$/.test(document.querySelector('[data-clock]').innerText)").await;
+    page.until(
+        "the time left",
+        r"return /^\d+:\d\d$/.test(document.querySelector('[data-clock]').innerText)",
+    )
+    .await;
     page.picture("ready").await;
 }
 
@@ -57,16 +61,17 @@ async fn work_in_the_terminal(page: &Page) {
     page.reads(".cm-content", "grüße 漢字").await;
 }
 
-/// A Dockerfile that builds, and a service that nobody reaches.
+/// A Dockerfile that names a file which is not there.
 async fn fail(page: &Page) {
+    let (dockerfile, dockerignore) = (lab("wrong/misspelt-list/Dockerfile"), lab("solution/.dockerignore"));
     new_file(page, "Dockerfile").await;
-    write_and_save(page, "Dockerfile", &lab("wrong/misspelt-list/Dockerfile")).await;
+    write_and_save(page, "Dockerfile", &dockerfile).await;
     new_file(page, ".dockerignore").await;
-    write_and_save(page, ".dockerignore", &lab("solution/.dockerignore")).await;
-    // What the editor saved is there for the shell, byte for byte.
-    type_command(page, "grep -c . Dockerfile .dockerignore").await;
-    terminal_shows(page, "Dockerfile:6").await;
-    terminal_shows(page, ".dockerignore:4").await;
+    write_and_save(page, ".dockerignore", &dockerignore).await;
+    // What the editor saved is there for the shell, to the last byte.
+    type_command(page, "wc -c Dockerfile .dockerignore").await;
+    terminal_shows(page, &format!("{} Dockerfile", dockerfile.len())).await;
+    terminal_shows(page, &format!("{} .dockerignore", dockerignore.len())).await;
 
     submit(page, 1, "failed").await;
     page.sees(".finding").await;
@@ -92,8 +97,20 @@ async fn pass(page: &Page) {
         "return document.querySelector('.job-running') && document.querySelectorAll('#log .line').length > 0",
     )
     .await;
-    page.until("the build's result", "return document.querySelector('.jobs .job')?.matches('.job-done')").await;
+    page.until("the build's result", "return document.querySelector('.jobs .job')?.matches('.job-passed')")
+        .await;
     page.reads("#log", "pip install").await;
+    page.click("#run-button").await;
+    page.until(
+        "the run's result",
+        "const job = document.querySelector('.jobs .job'); return job?.innerText.includes('Run') && job.matches('.job-passed')",
+    )
+    .await;
+    page.reads("#log", "Listening at").await;
+    type_command(page, "docker images").await;
+    terminal_shows(page, "lab1 ").await;
+    type_command(page, "curl localhost:8000/health").await;
+    terminal_shows(page, r#"{"status":"ok"}"#).await;
     submit(page, 2, "passed").await;
     page.picture("passed").await;
 }
@@ -103,8 +120,8 @@ async fn reload(page: &Page) {
     page.reload().await;
     until_ready(page).await;
     terminal_shows(page, "rootlesskit:").await;
-    terminal_shows(page, ".dockerignore:4").await;
-    for once in ["rootlesskit:", "done-42", "Dockerfile:6"] {
+    terminal_shows(page, " total").await;
+    for once in ["rootlesskit:", "done-42", " total"] {
         assert_eq!(page.count(".xterm-rows", once).await, 1, "{once} after a reload");
     }
     assert_eq!(page.texts("[data-verdict-state]").await.len(), 1);
@@ -144,7 +161,7 @@ async fn end(page: &Page) {
 async fn attempts(page: &Page) {
     page.click_text(".site-nav a", "My attempts").await;
     page.sees(".attempts").await;
-    assert_eq!(page.texts(".attempts .outcome").await, ["passed", "failed"], "newest first");
+    assert_eq!(page.texts(".attempts .outcome").await, ["Passed", "1 finding"], "newest first");
     page.picture("attempts").await;
     page.click_text(".row-link", "Your first Dockerfile").await;
     page.sees(".verdict-passed").await;
@@ -156,6 +173,11 @@ async fn attempts(page: &Page) {
 
 async fn continue_where_one_left(page: &Page, before: &str) {
     page.go(before).await;
+    // Nothing will come any more: that is no lost connection.
+    page.until("the end of live updates", "return document.documentElement.dataset.testLive === 'closed'")
+        .await;
+    assert_eq!(page.look("return document.getElementById('live-lost').hidden").await, true);
+    page.reads(".cm-content", "FROM python").await;
     page.click_text("button", "Start again from where you left").await;
     until_ready(page).await;
     assert_ne!(page.path().await, before, "a session of its own");

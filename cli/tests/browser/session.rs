@@ -16,7 +16,7 @@ const START: Duration = Duration::from_secs(120);
 const VERDICT: Duration = Duration::from_secs(240);
 
 /// Signs in with a name.
-pub async fn sign_in(page: &Page, name: &str) {
+pub(crate) async fn sign_in(page: &Page, name: &str) {
     page.go("/").await;
     page.fill("#name", name).await;
     page.keys(char::from(Key::Enter)).await;
@@ -24,25 +24,36 @@ pub async fn sign_in(page: &Page, name: &str) {
 }
 
 /// Waits until the session is ready and its shell has asked for a command.
-pub async fn until_ready(page: &Page) {
-    page.until_within(START, "a session that is ready", "return document.querySelector('[data-stage=ready]')").await;
-    page.until_within(START, "a prompt", "return document.querySelector('.xterm-rows')?.innerText.includes('$')").await;
+pub(crate) async fn until_ready(page: &Page) {
+    page.until_within(
+        START,
+        "a session that is ready",
+        "return document.querySelector('[data-stage=ready]')",
+    )
+    .await;
+    page.until_within(
+        START,
+        "a prompt",
+        "return document.querySelector('.xterm-rows')?.innerText.includes('$')",
+    )
+    .await;
 }
 
 /// Types a command into the terminal.
-pub async fn type_command(page: &Page, command: &str) {
+pub(crate) async fn type_command(page: &Page, command: &str) {
     page.click(".xterm-screen").await;
-    page.until("the terminal to have the focus", "return document.activeElement.closest('.xterm') !== null").await;
+    page.until("the terminal to have the focus", "return document.activeElement.closest('.xterm') !== null")
+        .await;
     page.keys(format!("{command}\n")).await;
 }
 
 /// Waits until the terminal shows a text.
-pub async fn terminal_shows(page: &Page, text: &str) {
+pub(crate) async fn terminal_shows(page: &Page, text: &str) {
     page.reads(SCREEN, text).await;
 }
 
 /// Makes a file with the button above the tree.
-pub async fn new_file(page: &Page, path: &str) {
+pub(crate) async fn new_file(page: &Page, path: &str) {
     page.click("[data-file-action=new-file]").await;
     page.fill("dialog[open] input", path).await;
     page.keys(char::from(Key::Enter)).await;
@@ -54,12 +65,14 @@ pub async fn new_file(page: &Page, path: &str) {
 }
 
 /// Writes a text into the shown file, in place of what is there, and saves it with Ctrl-S.
-pub async fn write_and_save(page: &Page, path: &str, text: &str) {
+pub(crate) async fn write_and_save(page: &Page, path: &str, text: &str) {
     page.click(".cm-content").await;
     page.ctrl('a').await;
     page.keys(char::from(Key::Delete)).await;
     page.keys(text).await;
-    let written = format!("return document.querySelector('.cm-content').innerText.trim() === {:?}", text.trim());
+    let written = format!(
+        "return [...document.querySelectorAll('.cm-line')].map((line) => line.textContent).join('\\n') === {text:?}"
+    );
     page.until("the text in the editor", &written).await;
     page.ctrl('s').await;
     page.until(
@@ -70,14 +83,14 @@ pub async fn write_and_save(page: &Page, path: &str, text: &str) {
 }
 
 /// Opens a file from the tree.
-pub async fn open_file(page: &Page, path: &str) {
+pub(crate) async fn open_file(page: &Page, path: &str) {
     page.click(&format!(".node[data-path={path:?}]")).await;
     let current = format!("return document.querySelector('.tab.current')?.innerText.includes({path:?})");
     page.until(&format!("{path} in front"), &current).await;
 }
 
 /// Submits, and waits for the verdict on the attempt of this number.
-pub async fn submit(page: &Page, number: u32, state: &str) {
+pub(crate) async fn submit(page: &Page, number: u32, state: &str) {
     page.click("#submit-button").await;
     let judged = format!(
         "return document.querySelector('[data-verdict-state]')?.innerText.includes('Attempt {number} ')"

@@ -3,15 +3,15 @@
 mod processes;
 mod system;
 
-pub use self::processes::Process;
+pub(crate) use self::processes::Process;
 #[allow(unused_imports, reason = "each test binary takes what it needs")]
-pub use self::system::{LIMIT, Parts, System};
+pub(crate) use self::system::{LIMIT, Parts, System};
 
 /// A setting that `make test` gives.
 ///
 /// # Panics
 /// When it is not set.
-pub fn required(name: &str) -> String {
+pub(crate) fn required(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run `make test`, which starts databases and a Docker engine for the tests")
     })

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const LAST_LINES: usize = 60;
 
 /// A running program.
-pub struct Process {
+pub(crate) struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -20,7 +20,7 @@ pub struct Process {
 
 impl Process {
     /// Starts a program with exactly this environment; its output goes to `log`.
-    pub fn start(
+    pub(crate) fn start(
         name: &'static str,
         program: &str,
         arguments: &[&str],
@@ -41,20 +41,20 @@ impl Process {
     }
 
     /// What it has said so far.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Panics, with what it said, if it is no longer there.
-    pub fn must_live(&mut self) {
+    pub(crate) fn must_live(&mut self) {
         if let Ok(Some(status)) = self.child.try_wait() {
             panic!("{} has ended ({status}):\n{}", self.name, self.said());
         }
     }
 
     /// Asks it to end.
-    pub fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // It may be gone; it is not collected yet, so the number is still its own.
             let _ = kill_process(pid, Signal::TERM);
@@ -62,7 +62,7 @@ impl Process {
     }
 
     /// Waits for its end; after `patience` it is killed. Whether it ended by itself.
-    pub fn wait(&mut self, patience: Duration) -> bool {
+    pub(crate) fn wait(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -76,13 +76,13 @@ impl Process {
     }
 
     /// Kills it at once.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Prints the end of its log, for whoever reads why a test failed.
-    pub fn show_log(&self) {
+    pub(crate) fn show_log(&self) {
         let said = self.said();
         let lines: Vec<&str> = said.lines().collect();
         eprintln!("--- the last that {} said ---", self.name);

@@ -16,14 +16,14 @@ use super::processes::Process;
 use super::required;
 
 /// Longest wait for anything that should happen.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The first runner on a machine fills the golden volume.
 const FIRST_RUNNER: Duration = Duration::from_secs(600);
 
 /// Which of the processes a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
+pub(crate) enum Parts {
     /// Api and runner.
     All,
     /// The api alone: sessions wait in line for a runner.
@@ -31,11 +31,11 @@ pub enum Parts {
 }
 
 /// A running system.
-pub struct System {
+pub(crate) struct System {
     /// Where its pages are, without a slash at the end.
-    pub url: String,
+    pub(crate) url: String,
     /// Its database, for what a test has to see that no page shows.
-    pub store: TestStore,
+    pub(crate) store: TestStore,
     environment: BTreeMap<String, String>,
     folder: TempDir,
     api: Process,
@@ -49,7 +49,7 @@ impl System {
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start(parts: Parts) -> Self {
+    pub(crate) async fn start(parts: Parts) -> Self {
         Self::start_with(parts, &[]).await
     }
 
@@ -57,7 +57,7 @@ impl System {
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start_with(parts: Parts, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(parts: Parts, settings: &[(&str, &str)]) -> Self {
         let store = TestStore::new().await;
         let folder = tempfile::tempdir().expect("a folder");
         let mut environment = inherited();
@@ -77,7 +77,8 @@ impl System {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
         let api = start_api(&environment, folder.path());
-        let mut system = Self { url: String::new(), store, environment, folder, api, runner: None, had_runner: false };
+        let mut system =
+            Self { url: String::new(), store, environment, folder, api, runner: None, had_runner: false };
         let address = system.until_file("api.address", LIMIT).await;
         system.url = format!("http://{}", address.trim());
         // A restart keeps the address that pages have open.
@@ -92,7 +93,7 @@ impl System {
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start_runner(&mut self) {
+    pub(crate) async fn start_runner(&mut self) {
         self.had_runner = true;
         let ready = self.folder.path().join("runner.ready");
         let _ = std::fs::remove_file(&ready);
@@ -103,12 +104,12 @@ impl System {
     }
 
     /// Kills the runner as a crash would. Its sandboxes live on.
-    pub fn kill_runner(&mut self) {
+    pub(crate) fn kill_runner(&mut self) {
         drop(self.runner.take());
     }
 
     /// Kills the api as a crash would, and starts it again at the same address.
-    pub async fn restart_api(&mut self) {
+    pub(crate) async fn restart_api(&mut self) {
         self.api.kill();
         let _ = std::fs::remove_file(self.folder.path().join("api.address"));
         self.api = start_api(&self.environment, self.folder.path());
@@ -116,7 +117,7 @@ impl System {
     }
 
     /// The environment of its processes.
-    pub fn environment(&self) -> &BTreeMap<String, String> {
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
 
@@ -198,8 +199,16 @@ fn program() -> &'static str {
 fn inherited() -> BTreeMap<String, String> {
     required("DOCKER_HOST");
     let ours = |name: &str| {
-        matches!(name, "PATH" | "HOME" | "DOCKER_HOST" | "EXTRA_CA_CERTS" | "DEBIAN_MIRROR" | "EGRESS_ALLOW" | "IMAGES_FROM")
-            || name.starts_with("PIP_")
+        matches!(
+            name,
+            "PATH"
+                | "HOME"
+                | "DOCKER_HOST"
+                | "EXTRA_CA_CERTS"
+                | "DEBIAN_MIRROR"
+                | "EGRESS_ALLOW"
+                | "IMAGES_FROM"
+        ) || name.starts_with("PIP_")
             || name.to_ascii_lowercase().ends_with("_proxy")
     };
     std::env::vars().filter(|(name, _)| ours(name)).collect()
@@ -208,6 +217,9 @@ fn inherited() -> BTreeMap<String, String> {
 /// STATE_DIR of all tests: the golden volume in it is made once. Sandboxes in it are told apart by their installation.
 fn state_dir() -> PathBuf {
     let runner = PathBuf::from(required("CONTAINRLAB_TEST_STATE_DIR"));
-    assert!(runner.ends_with("runner"), "CONTAINRLAB_TEST_STATE_DIR is the folder `runner` in a state folder");
+    assert!(
+        runner.ends_with("runner"),
+        "CONTAINRLAB_TEST_STATE_DIR is the folder `runner` in a state folder"
+    );
     runner.parent().expect("a folder").to_owned()
 }
