@@ -8,6 +8,7 @@ use containrlab_agent::message::{self, ErrorCode, FileKind};
 use containrlab_domain::ids::BlobHash;
 use containrlab_domain::workspace::{FileEntry, Tree, WorkspaceError, WorkspaceLimits, WorkspacePath};
 use containrlab_store::Store;
+use futures::stream::{self, StreamExt};
 
 use super::ignore;
 use crate::error::Error;
@@ -18,6 +19,9 @@ const MAX_ENTRIES: usize = 20_000;
 
 /// Bytes of new files that are put into the store at once.
 const BLOB_BATCH: usize = 4 << 20;
+
+/// Files that are read at once.
+const READS: usize = 8;
 
 /// A file that was written so short a time ago may have been written again without its time changing.
 const RACY_NANOSECONDS: i64 = 2_000_000_000;
@@ -125,39 +129,47 @@ impl Scanner {
         base: &Tree,
         scan: &mut Scan,
     ) -> Result<(), Error> {
-        let mut blobs = Blobs::default();
+        let mut changed = Vec::new();
         let mut total = 0;
+        let mut count = 0;
         for (path, listed) in files {
-            if let Some(refusal) =
-                self.refuse(listed.size, total, scan.files.len(), base.files.contains_key(&path))
-            {
+            if let Some(refusal) = self.refuse(listed.size, total, count, base.files.contains_key(&path)) {
                 scan.unkept.insert(path, refusal.to_string());
                 continue;
             }
+            total += listed.size;
+            count += 1;
             let stamp = Stamp::of(listed);
-            let entry = match self.seen.get(&path) {
+            match self.seen.get(&path) {
                 Some((seen, entry))
                     if *seen == stamp && !dirty.names(&path) && !(dirty.look && stamp.is_racy()) =>
                 {
-                    entry.clone()
+                    scan.files.insert(path, entry.clone());
                 }
-                _ => match self.read(&path).await? {
-                    Read::File(stamp, entry, bytes) => {
-                        if base.files.get(&path).is_none_or(|known| known.hash != entry.hash) {
-                            blobs.add(bytes, &self.store).await?;
-                        }
-                        self.seen.insert(path.clone(), (stamp, entry.clone()));
-                        entry
+                _ => changed.push(path),
+            }
+        }
+        let mut blobs = Blobs::default();
+        let (agent, limits) = (&self.agent, self.limits);
+        let reads = changed.into_iter().map(async |path| {
+            let read = read(agent, &path, limits).await;
+            (path, read)
+        });
+        let mut reads = std::pin::pin!(stream::iter(reads).buffered(READS));
+        while let Some((path, read)) = reads.next().await {
+            match read? {
+                Read::File(stamp, entry, bytes) => {
+                    if base.files.get(&path).is_none_or(|known| known.hash != entry.hash) {
+                        blobs.add(bytes, &self.store).await?;
                     }
-                    Read::Gone => continue,
-                    Read::Unkept(reason) => {
-                        scan.unkept.insert(path, reason);
-                        continue;
-                    }
-                },
-            };
-            total += entry.size;
-            scan.files.insert(path, entry);
+                    self.seen.insert(path.clone(), (stamp, entry.clone()));
+                    scan.files.insert(path, entry);
+                }
+                Read::Gone => {}
+                Read::Unkept(reason) => {
+                    scan.unkept.insert(path, reason);
+                }
+            }
         }
         blobs.flush(&self.store).await
     }
@@ -176,27 +188,9 @@ impl Scanner {
         }
     }
 
-    async fn read(&self, path: &WorkspacePath) -> Result<Read, Error> {
-        match self.agent.file_read(path.as_str(), self.limits.file_bytes).await {
-            Ok((listed, bytes)) => {
-                let stamp = Stamp::of(&listed);
-                let entry = FileEntry {
-                    hash: BlobHash::of(&bytes),
-                    size: bytes.len() as u64,
-                    executable: stamp.executable,
-                };
-                Ok(Read::File(stamp, entry, bytes))
-            }
-            // Between the list and now it went, became something else or grew: the watch tells of that next.
-            Err(error) if error.is(ErrorCode::NotFound) => Ok(Read::Gone),
-            Err(AgentError::Refused(refusal)) => Ok(Read::Unkept(refusal.message)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The file as it is in the sandbox now, its blob put into the store; `None` when no file that can be kept is there.
     pub(super) async fn look_at(&mut self, path: &WorkspacePath) -> Result<Option<FileEntry>, Error> {
-        match self.read(path).await? {
+        match read(&self.agent, path, self.limits).await? {
             Read::File(stamp, entry, bytes) => {
                 self.store.put_blobs(vec![bytes]).await?;
                 self.seen.insert(path.clone(), (stamp, entry.clone()));
@@ -204,6 +198,25 @@ impl Scanner {
             }
             Read::Gone | Read::Unkept(_) => Ok(None),
         }
+    }
+}
+
+/// Reads one file.
+async fn read(agent: &AgentClient, path: &WorkspacePath, limits: WorkspaceLimits) -> Result<Read, Error> {
+    match agent.file_read(path.as_str(), limits.file_bytes).await {
+        Ok((listed, bytes)) => {
+            let stamp = Stamp::of(&listed);
+            let entry = FileEntry {
+                hash: BlobHash::of(&bytes),
+                size: bytes.len() as u64,
+                executable: stamp.executable,
+            };
+            Ok(Read::File(stamp, entry, bytes))
+        }
+        // Between the list and now it went, became something else or grew: the watch tells of that next.
+        Err(error) if error.is(ErrorCode::NotFound) => Ok(Read::Gone),
+        Err(AgentError::Refused(refusal)) => Ok(Read::Unkept(refusal.message)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -52,7 +52,10 @@ impl Client {
 
     /// Reads until the text was seen, and checks that no byte is missing and none comes twice.
     pub(crate) async fn until(&mut self, text: &str) {
-        while !contains(&self.seen, text.as_bytes()) {
+        let mut looked = 0;
+        while !contains(&self.seen[looked..], text.as_bytes()) {
+            // What was looked at need not be looked at again, but for a beginning of the text at its end.
+            looked = self.seen.len().saturating_sub(text.len());
             if let Some(told) = self.step().await {
                 panic!("{told} instead of {text:?}; seen: {}", self.text());
             }

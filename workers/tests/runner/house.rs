@@ -64,13 +64,19 @@ impl House {
     }
 
     pub(crate) async fn start_runner_with(&self, change: impl FnOnce(&mut Settings)) -> RunnerProcess {
+        let mut settings = self.settings();
+        change(&mut settings);
+        RunnerProcess::start(&self.store, settings, Arc::clone(&self.sandboxes) as Arc<dyn SandboxHost>).await
+    }
+
+    /// What a runner is told here.
+    pub(crate) fn settings(&self) -> Settings {
         let images = ImageSettings::default();
         let sandboxes = SandboxSettings::new("test", self.runner, self.folder.path().join("state"), images);
         let mut settings = Settings::new(TOKEN, labs_dir(), sandboxes);
         settings.capacity = Some(4);
         settings.shutdown_grace = Duration::from_secs(10);
-        change(&mut settings);
-        RunnerProcess::start(&self.store, settings, Arc::clone(&self.sandboxes) as Arc<dyn SandboxHost>).await
+        settings
     }
 
     pub(crate) async fn request_session(&self, lab: &str) -> SessionId {

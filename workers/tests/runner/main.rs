@@ -7,5 +7,6 @@ mod house;
 mod jobs;
 mod restarts;
 mod terminals;
+mod warm;
 mod whole;
 mod workspaces;
