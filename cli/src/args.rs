@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Runner(RunnerArgs),
     /// Bring the database's schema up to date
     Migrate,
+    /// What is counted from the event log, and how far behind it that is
+    #[command(subcommand)]
+    Projections(Projections),
+    /// The event log as a file, and whether it is whole
+    #[command(subcommand)]
+    Events(Events),
     /// The images that sandboxes and labs start from
     #[command(subcommand)]
     Images(Images),
@@ -71,6 +77,35 @@ pub(crate) struct RunnerArgs {
     /// Make this file once sessions are taken
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// What to do with projections.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Projections {
+    /// Say how far each one has followed the log
+    Status,
+    /// Build them anew beside the ones in use, then put them in their place; nobody notices
+    Rebuild {
+        /// Only this one
+        name: Option<String>,
+    },
+}
+
+/// What to do with the event log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Events {
+    /// Write all events, with the files that they name, to a file of one JSON document a line
+    Export {
+        /// Where to; - is standard output
+        file: PathBuf,
+    },
+    /// Read such a file into an empty database, all of it or nothing
+    Import {
+        /// Where from; - is standard input
+        file: PathBuf,
+    },
+    /// Look for gaps, events that can't be read, and files that are missing or changed
+    Verify,
 }
 
 /// What to do with images.

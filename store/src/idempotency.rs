@@ -118,11 +118,8 @@ impl Store {
         let status = i16::try_from(answer.status).map_err(|error| StoreError::damaged("a status", error))?;
         let headers = crate::rows::to_json(&answer.headers)?;
         let body = answer.body.as_ref();
-        self.change_request(
-            sql,
-            &[&claim.learner.0, &claim.key, &claim.claim, &status, &headers, &body],
-        )
-        .await
+        self.change_request(sql, &[&claim.learner.0, &claim.key, &claim.claim, &status, &headers, &body])
+            .await
     }
 
     /// It had no effect: the next one with this key is decided anew.

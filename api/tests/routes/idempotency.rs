@@ -94,7 +94,8 @@ async fn what_a_dead_process_began_is_taken_over_with_one_effect() {
     let path = format!("/api/sessions/{id}/build");
     let job = keyed(&ada, "k", &path).await.expect(202).json()["id"].clone();
     // The process died after the commit and before the answer.
-    let sql = "update idempotency_keys set status = null, lease_until = clock_timestamp() + interval '300 ms'";
+    let sql =
+        "update idempotency_keys set status = null, lease_until = clock_timestamp() + interval '300 ms'";
     api.sql().await.execute(sql, &[]).await.expect("turned back");
     let again = keyed(&ada, "k", &path).await.expect(202);
     assert_eq!(again.json()["id"], job);

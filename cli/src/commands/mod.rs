@@ -2,8 +2,11 @@
 
 pub(crate) mod api;
 mod chores;
+mod databases;
+pub(crate) mod events;
 pub(crate) mod images;
 pub(crate) mod labs;
 pub(crate) mod migrate;
+pub(crate) mod projections;
 pub(crate) mod runner;
 pub(crate) mod sandboxes;

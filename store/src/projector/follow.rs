@@ -95,11 +95,7 @@ impl Store {
     }
 
     /// One stretch further.
-    pub(super) async fn advance(
-        &self,
-        projection: &dyn Projection,
-        build: i64,
-    ) -> Result<Step, StoreError> {
+    pub(super) async fn advance(&self, projection: &dyn Projection, build: i64) -> Result<Step, StoreError> {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
         let checkpoint = transaction.prepare_cached(CHECKPOINT).await?;

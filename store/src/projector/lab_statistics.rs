@@ -212,7 +212,10 @@ impl Store {
                 VERDICTS => drop(lab.verdicts.insert(kind, count)),
                 FINDINGS => drop(lab.findings.insert(kind, count)),
                 other => {
-                    return Err(StoreError::damaged("a count of lab_statistics", format!("{other:?} is unknown")));
+                    return Err(StoreError::damaged(
+                        "a count of lab_statistics",
+                        format!("{other:?} is unknown"),
+                    ));
                 }
             }
         }

@@ -82,7 +82,8 @@ impl Store {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
         // Both stand still from here on. In the order of builds, so that two rebuilds never wait crosswise.
-        let lock = "select from projections where name = $1 and (live or build = $2) order by build for update";
+        let lock =
+            "select from projections where name = $1 and (live or build = $2) order by build for update";
         transaction.query(lock, &[&projection.name(), &build]).await?;
         let rows = transaction
             .query(
@@ -107,7 +108,10 @@ impl Store {
         }
         for old in replaced {
             transaction
-                .execute("delete from projections where name = $1 and build = $2", &[&projection.name(), &old])
+                .execute(
+                    "delete from projections where name = $1 and build = $2",
+                    &[&projection.name(), &old],
+                )
                 .await?;
             projection.delete(&transaction, old).await?;
         }

@@ -48,7 +48,9 @@ impl Store {
         let transaction = client.transaction().await?;
         // The lines may come slowly.
         transaction
-            .batch_execute("set local idle_in_transaction_session_timeout = 0; lock table events in exclusive mode")
+            .batch_execute(
+                "set local idle_in_transaction_session_timeout = 0; lock table events in exclusive mode",
+            )
             .await?;
         if transaction.query_opt("select from events limit 1", &[]).await?.is_some() {
             return Err(StoreError::Import {
@@ -115,7 +117,10 @@ impl Import<'_> {
         match line {
             Line::Ledger { format: FORMAT } => {}
             Line::Ledger { format } => {
-                return Err(StoreError::damaged("its format", format!("{format} is unknown, {FORMAT} is known")));
+                return Err(StoreError::damaged(
+                    "its format",
+                    format!("{format} is unknown, {FORMAT} is known"),
+                ));
             }
             Line::Blob { hash, bytes } => {
                 if BlobHash::of(&bytes) != hash {
@@ -136,7 +141,9 @@ impl Import<'_> {
                 }
                 let statement = self
                     .transaction
-                    .prepare_cached("insert into trees (hash, manifest) values ($1, $2) on conflict do nothing")
+                    .prepare_cached(
+                        "insert into trees (hash, manifest) values ($1, $2) on conflict do nothing",
+                    )
                     .await?;
                 self.transaction.execute(&statement, &[&hash.as_str(), &to_json(&manifest)?]).await?;
                 self.moved.trees += 1;

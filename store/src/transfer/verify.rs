@@ -18,8 +18,7 @@ use crate::{Store, StoreError, upcasters};
 const EVENTS: &str = "select aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata \
      from events order by aggregate_type, aggregate_id, sequence";
 
-const WRONG_BLOBS: &str =
-    "select hash from blobs where encode(sha256(bytes), 'hex') <> hash or size <> octet_length(bytes) order by hash";
+const WRONG_BLOBS: &str = "select hash from blobs where encode(sha256(bytes), 'hex') <> hash or size <> octet_length(bytes) order by hash";
 
 /// Rows looked at before it is asked whether what they name is there.
 const AT_ONCE: i32 = 500;
@@ -252,8 +251,7 @@ enum Unread {
 
 fn read<A: Aggregate>(stored: SerializedEvent) -> Result<A::Event, Unread> {
     let claimed = stored.event_type.clone();
-    let event =
-        upcasters::lift::<A>(stored).map_err(|error| Unread::Unreadable(error.to_string()))?.payload;
+    let event = upcasters::lift::<A>(stored).map_err(|error| Unread::Unreadable(error.to_string()))?.payload;
     // A type that nobody writes, whatever its payload looks like.
     if event.event_type() == claimed { Ok(event) } else { Err(Unread::UnknownType) }
 }

@@ -149,7 +149,9 @@ async fn other_rules_are_followed_from_the_first_event_on() {
     requested(&store, learner(), "lab1").await;
     eventually("the counts follow", async || caught_up(&store).await).await;
     let sql = store.sql().await;
-    sql.batch_execute("update projections set version = 0; update lab_statistics set count = 99").await.unwrap();
+    sql.batch_execute("update projections set version = 0; update lab_statistics set count = 99")
+        .await
+        .unwrap();
     store.project_once().await.unwrap();
     assert_eq!(store.lab_statistics().await.unwrap()[0].sessions, 1);
     assert_eq!(store.projection_status().await.unwrap()[0].version, 1);
@@ -190,10 +192,8 @@ async fn sixteen_writers_lose_no_event_to_a_tailing_projector() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let tails = [
-        tokio::spawn(tail(store.clone(), done.clone())),
-        tokio::spawn(tail(store.clone(), done.clone())),
-    ];
+    let tails =
+        [tokio::spawn(tail(store.clone(), done.clone())), tokio::spawn(tail(store.clone(), done.clone()))];
     let write = |writer: usize| {
         let store = store.clone();
         async move {

@@ -42,8 +42,7 @@ async fn change(store: &Store, session: SessionId, command: WorkspaceCommand) {
 
 async fn open(store: &Store, session: SessionId) {
     let tree = Tree::default();
-    let open =
-        WorkspaceCommand::Open { origin: Origin::Starter, tree, limits: WorkspaceLimits::default() };
+    let open = WorkspaceCommand::Open { origin: Origin::Starter, tree, limits: WorkspaceLimits::default() };
     change(store, session, open).await;
     write(store, session, "Dockerfile", b"FROM scratch\n").await;
 }
@@ -69,12 +68,16 @@ async fn live(store: &Store, random: &mut StdRng, runner: RunnerId) -> Trace {
         open(store, session).await;
         for n in 0..random.random_range(0..6) {
             match random.random_range(0..5) {
-                0 => change(
-                    store,
-                    session,
-                    WorkspaceCommand::CreateFolder { path: WorkspacePath::new(format!("folder{n}")).unwrap() },
-                )
-                .await,
+                0 => {
+                    change(
+                        store,
+                        session,
+                        WorkspaceCommand::CreateFolder {
+                            path: WorkspacePath::new(format!("folder{n}")).unwrap(),
+                        },
+                    )
+                    .await
+                }
                 1 => {
                     write(store, session, "src/a", format!("{n}").as_bytes()).await;
                     let (from, to) =
@@ -200,8 +203,11 @@ async fn an_imported_ledger_answers_as_the_one_that_was_exported() {
     assert!(exported(&new).await.0 == file, "the copy exports to other lines");
     // What was open is owed, and life goes on.
     let sql = new.sql().await;
-    let open: i64 =
-        sql.query_one("select count(*) from jobs where state in ('queued', 'held')", &[]).await.unwrap().get(0);
+    let open: i64 = sql
+        .query_one("select count(*) from jobs where state in ('queued', 'held')", &[])
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(open, 0);
     ready(&new, learner(), "lab1", runner).await;
     let again = requested(&new, traces[0].learner, "lab3").await.0;
@@ -286,7 +292,10 @@ async fn damage_is_found_and_named() {
     assert_eq!(report.damages, damages.len() as u64);
     let count = |what: fn(&Damage) -> bool| damages.iter().filter(|damage| what(damage)).count();
     assert_eq!(count(|damage| matches!(damage, Damage::Gap { expected: 2, found: 3, .. })), 1);
-    assert_eq!(count(|damage| matches!(damage, Damage::UnknownType { event_type, .. } if event_type == "CometSeen")), 1);
+    assert_eq!(
+        count(|damage| matches!(damage, Damage::UnknownType { event_type, .. } if event_type == "CometSeen")),
+        1
+    );
     assert_eq!(count(|damage| matches!(damage, Damage::Unreadable { .. })), 1);
     assert_eq!(count(|damage| matches!(damage, Damage::MissingBlob { .. })), 1);
     assert_eq!(count(|damage| matches!(damage, Damage::WrongBlob { .. })), 1);
