@@ -36,9 +36,13 @@ pub trait SandboxHost: Send + Sync + 'static {
     /// Makes a sandbox with an empty workspace, and returns once its engine answers. When the future is dropped half
     /// way, what it has made so far is removed sooner or later.
     async fn create(&self, request: SandboxRequest) -> Result<HostedSandbox, SandboxError>;
+    /// Makes a warm sandbox that of whoever asks, in one step that lasts: from then on it is listed as theirs. Nobody has
+    /// touched one for which this was never called. After an error it must not be used.
+    async fn claim(&self, sandbox: SandboxId, request: SandboxRequest) -> Result<(), SandboxError>;
     /// All sandboxes of this runner, alive or dead, but for those that are just being made.
     async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
-    /// The way into a living sandbox that an earlier process of this runner made.
+    /// The way into a living sandbox that an earlier process of this runner made. A warm one is refused when another
+    /// would be made today.
     async fn adopt(&self, sandbox: SandboxId) -> Result<HostedSandbox, SandboxError>;
     /// Why a sandbox is dead, as a stable reason code; `None` while it lives.
     async fn cause_of_death(&self, sandbox: SandboxId) -> Result<Option<String>, SandboxError>;
@@ -55,6 +59,11 @@ impl SandboxHost for Sandboxes {
         let spec = SandboxSpec { id: SandboxId(uuid::Uuid::now_v7()), role, session, lease };
         let sandbox = Self::create(self, spec).await?;
         Ok(HostedSandbox { id: sandbox.id(), warm: false, agent: sandbox.agent().clone() })
+    }
+
+    async fn claim(&self, id: SandboxId, request: SandboxRequest) -> Result<(), SandboxError> {
+        let SandboxRequest { session, lease, role } = request;
+        Self::claim(self, SandboxSpec { id, role, session, lease }).await
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

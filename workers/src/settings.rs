@@ -25,6 +25,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Sandboxes of learners at once (RUNNER_CAPACITY); none: computed from the machine's memory.
     pub capacity: Option<usize>,
+    /// Sandboxes that wait for learners.
+    pub warm: WarmSettings,
     /// Attempts that are judged at once, each in a sandbox of its own beside those of learners.
     pub judges: usize,
     /// How much a workspace may hold (FILE_LIMIT_BYTES, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES).
@@ -35,6 +37,15 @@ pub struct Settings {
     pub ready_file: Option<PathBuf>,
     /// How sandboxes are made.
     pub sandboxes: SandboxSettings,
+}
+
+/// How many sandboxes are kept ready before anybody asks for them; by default none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WarmSettings {
+    /// While nobody asks for any (SANDBOX_WARM_MIN).
+    pub min: usize,
+    /// However many ask (SANDBOX_WARM_MAX); 0: none at all.
+    pub max: usize,
 }
 
 impl std::fmt::Debug for Settings {
@@ -61,6 +72,7 @@ impl Settings {
             labs_dir,
             state_dir: sandboxes.state_dir.clone(),
             capacity: None,
+            warm: WarmSettings::default(),
             judges: 1,
             workspace_limits: WorkspaceLimits::default(),
             shutdown_grace: Duration::from_secs(30),

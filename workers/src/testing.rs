@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::host::{HostedSandbox, SandboxHost, SandboxRequest};
 use crate::sandbox::{AgentClient, LocalSocket, SandboxError, SandboxSpec};
-use crate::sandbox::{AgentError, Listed};
+use crate::sandbox::{AgentError, Listed, Role};
 
 /// How long an agent may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -100,6 +100,14 @@ impl SandboxHost for ProcessSandboxes {
         let id = SandboxId(Uuid::now_v7());
         self.start(SandboxSpec { id, role, session, lease })?;
         Ok(HostedSandbox { id, warm: false, agent: connect(&self.place(id)).await? })
+    }
+
+    async fn claim(&self, id: SandboxId, request: SandboxRequest) -> Result<(), SandboxError> {
+        let mut running = self.running();
+        let warm = running.get_mut(&id).filter(|running| running.spec.role == Role::Warm);
+        let SandboxRequest { session, lease, role } = request;
+        warm.ok_or(SandboxError::Gone(id))?.spec = SandboxSpec { id, role, session, lease };
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

@@ -7,6 +7,7 @@ use containrlab_api::RunnerToken;
 use containrlab_domain::workspace::WorkspaceLimits;
 use containrlab_workers::images::{ImageSettings, SiteSettings};
 use containrlab_workers::sandbox::{Limits, SandboxSettings};
+use containrlab_workers::settings::WarmSettings;
 
 use super::processes::state_dir;
 use super::variables::{
@@ -14,7 +15,8 @@ use super::variables::{
     IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL, RUNNER_ADVERTISE,
     RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES, SANDBOX_IMAGE,
     SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
-    SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
+    SANDBOX_WARM_MAX, SANDBOX_WARM_MIN, SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES,
+    WORKSPACE_LIMIT_FILES,
 };
 use super::{Docker, Environment, Listen, SettingError};
 use crate::failure::Failure;
@@ -83,8 +85,23 @@ pub(crate) fn runner(environment: &Environment) -> Result<containrlab_workers::S
     if environment.text(&RUNNER_CAPACITY).is_some() {
         settings.capacity = Some(environment.number(&RUNNER_CAPACITY, 4, 1, 1000)?);
     }
+    settings.warm = warm(environment)?;
     settings.workspace_limits = workspace_limits(environment)?;
     Ok(settings)
+}
+
+fn warm(environment: &Environment) -> Result<WarmSettings, SettingError> {
+    let max = environment.number(&SANDBOX_WARM_MAX, 3, 0, 1000)?;
+    // A lower ceiling takes an unset floor down with it.
+    let min = environment.number(&SANDBOX_WARM_MIN, max.min(1), 0, 1000)?;
+    if min > max {
+        return Err(SettingError::new(
+            &SANDBOX_WARM_MIN,
+            format!("is {min}, more than SANDBOX_WARM_MAX, which is {max}"),
+            "Lower the one or raise the other.",
+        ));
+    }
+    Ok(WarmSettings { min, max })
 }
 
 /// For everything that makes or removes sandboxes and images.

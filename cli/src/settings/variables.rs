@@ -38,6 +38,8 @@ variables! {
     RUNNER_ADVERTISE = "the address that RUNNER_LISTEN got", "The address by which the api reaches this runner.";
     RUNNER_TOKEN = "generated once under `up`", "The secret that the api shows to runners: 32 or more characters.";
     RUNNER_CAPACITY = "as many as memory allows", "How many sandboxes of learners this runner holds at once.";
+    SANDBOX_WARM_MIN = "1", "How many sandboxes this runner keeps warm, ready to be taken at once, while nobody asks for any.";
+    SANDBOX_WARM_MAX = "3", "How many it keeps warm when many ask; 0 keeps none.";
     AGENT_BINARY = "containrlab-agent beside this program", "The agent that is put into every sandbox.";
 
     DOCKER_HOST = "/var/run/docker.sock, or under `up` a private engine", "The Docker engine that holds the sandboxes.";

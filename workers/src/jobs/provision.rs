@@ -14,12 +14,19 @@ use super::frame::{record, start};
 use super::lease::Lease;
 use crate::error::Error;
 use crate::host::SandboxRequest;
-use crate::runner::{Held, MadeSandbox, Place, Runner, abandon, by_runner};
+use crate::runner::{Admission, Held, MadeSandbox, Place, Runner, abandon, by_runner, redeem};
 use crate::sandbox::Role;
 use crate::workspace::WorkspaceSync;
 
 /// How long a session waits before it is offered again, when nothing tells that there is room.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(5);
+
+/// A sandbox with the session's files in it.
+struct Made {
+    sandbox: MadeSandbox,
+    workspace: WorkspaceSync,
+    place: Place,
+}
 
 /// Why a sandbox was not made.
 enum Failure {
@@ -36,7 +43,7 @@ impl From<Error> for Failure {
 }
 
 pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> {
-    let Some(place) = runner.room.take() else { return put_off(&runner, &row).await };
+    let Some(admission) = runner.admit() else { return put_off(&runner, &row).await };
     let Some(lease) =
         start::<Session>(&runner, &row, |claim| SessionCommand::StartProvisioning { claim }).await?
     else {
@@ -44,9 +51,9 @@ pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> 
     };
     let session = row.session_id;
     let unwanted = runner.begin_start(session);
-    let made = lease.hold(&runner, &unwanted, make(&runner, session, &lease)).await;
+    let made = lease.hold(&runner, &unwanted, make(&runner, session, &lease, admission)).await;
     match made {
-        Ok(Ok((sandbox, workspace))) => hand_over(&runner, session, &lease, sandbox, workspace, place).await,
+        Ok(Ok(made)) => hand_over(&runner, session, &lease, made).await,
         Ok(Err(failure)) => give_back(&runner, session, &lease, failure).await?,
         Err(why) => tracing::info!(%session, ?why, "a start was let go"),
     }
@@ -58,30 +65,28 @@ async fn put_off(runner: &Runner, row: &JobRow) -> Result<(), Error> {
     COUNTS.put_off.add();
     runner.store.put_off(row.job_id, NO_ROOM_PAUSE).await?;
     // A place may have come free since the look: nobody else tells this job.
-    if runner.room.is_free() {
+    if runner.has_room() {
         runner.store.release_waiting(&row.queue).await?;
     }
     Ok(())
 }
 
-/// Makes and fills a sandbox. What an earlier start of the same job made is removed first.
+/// Makes or claims a sandbox and fills it. What an earlier start of the same job made is removed first.
 async fn make(
     runner: &Arc<Runner>,
     session: SessionId,
     lease: &Lease,
-) -> Result<(MadeSandbox, WorkspaceSync), Failure> {
+    admission: Admission,
+) -> Result<Made, Failure> {
     let row =
         runner.store.session(session).await.map_err(Error::from)?.ok_or(Failure::Never("session_unknown"))?;
     remove_leftovers(runner, session, None).await?;
     let request = SandboxRequest { session, lease: lease.id, role: Role::Session };
-    let create = async {
-        let sandbox = runner.host.create(request).await.map_err(Error::from)?;
-        Ok(MadeSandbox::new(Arc::clone(runner), sandbox))
-    };
-    let (sandbox, ()) = tokio::try_join!(create, open_workspace(runner, &row))?;
+    let create = async { redeem(runner, admission, request).await.map_err(Failure::from) };
+    let ((sandbox, place), ()) = tokio::try_join!(create, open_workspace(runner, &row))?;
     let workspace =
         WorkspaceSync::fill(session, sandbox.sandbox().agent.clone(), runner.store.clone()).await?;
-    Ok((sandbox, workspace))
+    Ok(Made { sandbox, workspace, place })
 }
 
 /// Removes sandboxes of a session, but for the one that is to be kept.
@@ -135,9 +140,7 @@ async fn hand_over(
     runner: &Arc<Runner>,
     session: SessionId,
     lease: &Lease,
-    made: MadeSandbox,
-    workspace: WorkspaceSync,
-    place: Place,
+    Made { sandbox: made, workspace, place }: Made,
 ) {
     let sandbox = made.sandbox().clone();
     let command = SessionCommand::MarkReady { lease: lease.id, sandbox: sandbox.id, warm: sandbox.warm };

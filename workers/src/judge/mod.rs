@@ -1,7 +1,7 @@
 //! The judge's hands: carries out the plan of an attempt in a fresh verifier sandbox.
 //!
 //! What has to be done and what it is worth is the domain's to say; here it is only done, with the platform's own tools:
-//! the verifier is made for this attempt alone, the files come from the ledger by their hash, and nothing that the
+//! the verifier is this attempt's alone and nobody was in it before, the files come from the ledger by their hash, and nothing that the
 //! learner wrote runs outside of the verifier's own containers.
 
 mod container;
@@ -21,7 +21,7 @@ use containrlab_store::{AttemptRow, Store, StoreError};
 use crate::error::Error;
 use crate::host::SandboxRequest;
 use crate::jobs::LogWriter;
-use crate::runner::{MadeSandbox, Runner};
+use crate::runner::{Runner, verifier};
 use crate::sandbox::Role;
 use crate::workspace::write_tree;
 
@@ -52,7 +52,7 @@ pub(crate) async fn judge(
     log.line("Starting a fresh sandbox for this attempt.").await;
     log.flush().await;
     let request = SandboxRequest { session: attempt.session_id, lease, role: Role::Verifier };
-    let sandbox = MadeSandbox::new(Arc::clone(runner), runner.host.create(request).await?);
+    let sandbox = verifier(runner, request).await?;
     let agent = sandbox.sandbox().agent.clone();
     write_tree(&agent, &runner.store, &tree).await?;
     let observations = steps::carry_out(&agent, log, &plan, &files).await;

@@ -1,4 +1,5 @@
-//! Notices that a sandbox died under its learner, and says so in the ledger.
+//! Notices that a sandbox died under its learner, and says so in the ledger; and that a session ended without this runner,
+//! which was taken for dead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use containrlab_store::CommandError;
 
 use super::{Held, Runner, by_runner};
 use crate::error::Error;
+use crate::jobs::keep_files;
 
 /// Between two looks: how long a learner may look at a dead terminal without being told why.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -18,6 +20,9 @@ pub(crate) async fn run(runner: Arc<Runner>) {
         tokio::select! {
             () = runner.draining.cancelled() => return,
             () = tokio::time::sleep(INTERVAL) => {}
+        }
+        if let Err(error) = let_go_of_foreign(&runner).await {
+            tracing::warn!(%error, "sessions that ended elsewhere wait to be let go");
         }
         let dead = match runner.host.list().await {
             Ok(listed) => runner
@@ -51,6 +56,26 @@ async fn bury(runner: &Runner, held: &Held) -> Result<(), Error> {
         // Nothing can be read from it any more; what the terminals had put out is recorded.
         held.rest().await;
         runner.host.remove(held.sandbox.id).await?;
+    }
+    Ok(())
+}
+
+/// Removes the sandboxes of sessions that are this runner's no more: it was silent for so long that others ended them, or took
+/// them over before they were ready. Their places are needed.
+async fn let_go_of_foreign(runner: &Runner) -> Result<(), Error> {
+    // Before the read: what is held after it may be newer than what was read.
+    let held = runner.all_held();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let own = runner.store.sessions_on(runner.id).await?;
+    for held in held.iter().filter(|held| !own.iter().any(|row| row.session_id == held.session)) {
+        tracing::warn!(session = %held.session, sandbox = %held.sandbox.id, "this session ended without its runner");
+        // What the learner wrote meanwhile is theirs all the same.
+        keep_files(held).await;
+        held.rest().await;
+        runner.host.remove(held.sandbox.id).await?;
+        runner.let_go(held.session);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use containrlab_store::queue::Queue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Runner, deaths, reaper};
+use super::{Runner, deaths, pool, reaper};
 use crate::gateway;
 use crate::jobs::run_workers;
 
@@ -18,6 +18,7 @@ impl Runner {
         let aside = [
             tokio::spawn(deaths::run(Arc::clone(&self))),
             tokio::spawn(reaper::run(Arc::clone(&self))),
+            tokio::spawn(pool::run(Arc::clone(&self))),
             tokio::spawn(tell_of_room(Arc::clone(&self))),
         ];
 
@@ -42,7 +43,7 @@ impl Runner {
 /// Lets waiting sessions in whenever a place comes free, and at the start.
 async fn tell_of_room(runner: Arc<Runner>) {
     loop {
-        if runner.room.is_free()
+        if runner.has_room()
             && let Err(error) = runner.store.release_waiting(&Queue::Provision).await
         {
             tracing::warn!(%error, "sessions that wait were not told of room; they look again by themselves");

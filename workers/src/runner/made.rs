@@ -28,6 +28,7 @@ impl MadeSandbox {
 
     /// Removes it now, and waits for it.
     pub(crate) async fn remove(mut self) {
+        self.runner.pool.forget(self.sandbox.id);
         if let Err(error) = self.runner.host.remove(self.sandbox.id).await {
             tracing::warn!(sandbox = %self.sandbox.id, %error, "a sandbox waits for the reaper");
         }
@@ -41,6 +42,7 @@ impl Drop for MadeSandbox {
             return;
         }
         let (runner, id) = (Arc::clone(&self.runner), self.sandbox.id);
+        runner.pool.forget(id);
         self.runner.work.spawn(async move {
             if let Err(error) = runner.host.remove(id).await {
                 tracing::warn!(sandbox = %id, %error, "a sandbox waits for the reaper");

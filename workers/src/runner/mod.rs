@@ -11,6 +11,7 @@ mod held;
 pub mod identity;
 mod life;
 mod made;
+mod pool;
 mod pulse;
 mod reaper;
 mod room;
@@ -30,12 +31,14 @@ pub(crate) use capacity::capacity;
 pub(crate) use deaths::abandon;
 pub(crate) use held::Held;
 pub(crate) use made::MadeSandbox;
+pub(crate) use pool::{Admission, redeem, verifier};
 pub(crate) use pulse::Pulse;
 pub(crate) use room::{Place, Room};
 
 use crate::error::Error;
 use crate::host::SandboxHost;
 use crate::settings::Settings;
+use pool::Pool;
 
 /// What all parts of a runner share.
 pub(crate) struct Runner {
@@ -45,6 +48,7 @@ pub(crate) struct Runner {
     pub(crate) host: Arc<dyn SandboxHost>,
     pub(crate) labs: LabCatalog,
     pub(crate) room: Room,
+    pub(crate) pool: Pool,
     /// The runner is to stop: take nothing new.
     pub(crate) draining: CancellationToken,
     /// Its time to finish is over: let go of what still runs.
@@ -71,6 +75,7 @@ impl Runner {
             problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         })?;
         let room = Room::new(capacity(&settings));
+        let pool = Pool::new(settings.warm);
         Ok(Self {
             id,
             settings,
@@ -78,6 +83,7 @@ impl Runner {
             host,
             labs,
             room,
+            pool,
             draining: CancellationToken::new(),
             hard_stop: CancellationToken::new(),
             work: TaskTracker::new(),

@@ -1,4 +1,5 @@
-//! Removes what nobody owns: sandboxes that a dead worker left half made, and verifiers of attempts that are over.
+//! Removes what nobody owns: sandboxes that a dead worker left half made, verifiers of attempts that are over, and warm
+//! sandboxes that the pool does not have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,8 +44,11 @@ async fn is_wanted(runner: &Runner, listed: Listed) -> Result<bool, Error> {
     if runner.owns(listed.spec.lease) {
         return Ok(true);
     }
-    if listed.spec.role == Role::Verifier {
-        return Ok(false);
+    match listed.spec.role {
+        // One that looks warm may have been claimed since it was listed; the next round sees whose it is.
+        Role::Warm => return Ok(runner.pool.knows(listed.spec.id)),
+        Role::Verifier => return Ok(false),
+        Role::Session | Role::Golden => {}
     }
     if runner.held(listed.spec.session).is_some_and(|held| held.sandbox.id == listed.spec.id) {
         return Ok(true);

@@ -50,6 +50,11 @@ impl Room {
         Place { inner: Arc::clone(&self.inner) }
     }
 
+    /// Says that there may be a place, although none came free.
+    pub(crate) fn tell(&self) {
+        self.inner.freed.notify_one();
+    }
+
     /// Waits until a place became free since the last time that this was waited for.
     pub(crate) async fn freed(&self) {
         self.inner.freed.notified().await;

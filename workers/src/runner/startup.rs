@@ -7,7 +7,7 @@ use containrlab_domain::session::{EndReason, Phase};
 use containrlab_store::SessionRow;
 
 use super::deaths::abandon;
-use super::{Held, Runner, by_runner, reaper};
+use super::{Held, Runner, by_runner, pool, reaper};
 use crate::error::Error;
 use crate::sandbox::{AgentError, SandboxError};
 use crate::workspace::WorkspaceSync;
@@ -30,6 +30,7 @@ impl Runner {
                 }
             }
         }
+        pool::adopt(self).await?;
         reaper::reap(self).await
     }
 

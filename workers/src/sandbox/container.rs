@@ -5,9 +5,11 @@ use bollard::models::{
     MountBindOptionsPropagationEnum, MountType, SystemInfo,
 };
 use containrlab_domain::ids::SandboxId;
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
-use super::labels::{Role, SandboxSpec};
+use super::golden::Prepared;
+use super::labels::{RECIPE, Role, SandboxSpec};
 use super::settings::SandboxSettings;
 use super::volumes::FOLDERS;
 
@@ -28,7 +30,7 @@ const DEVICES: [&str; 2] = ["/dev/net/tun", "/dev/fuse"];
 /// Seconds that a sandbox's agent gets to stop the engine before it is killed.
 const STOP_SECONDS: i64 = 10;
 
-/// The name of a sandbox's container.
+/// The name that a sandbox's container is made with; that of a warm one changes when it is claimed.
 pub(super) fn name(id: SandboxId) -> String {
     format!("containrlab-{id}")
 }
@@ -37,7 +39,7 @@ pub(super) fn name(id: SandboxId) -> String {
 pub(super) fn body(
     settings: &SandboxSettings,
     host: &SystemInfo,
-    image: &str,
+    prepared: &Prepared,
     network: &str,
     volume: &Path,
     spec: &SandboxSpec,
@@ -65,14 +67,28 @@ pub(super) fn body(
         // Nobody has to share with it: everybody waits for it.
         config.nano_cpus = None;
     }
+    let mut labels = spec.labels(&settings.installation, settings.runner);
+    labels.insert(RECIPE.to_owned(), recipe(settings, prepared));
     ContainerCreateBody {
         hostname: Some("lab".to_owned()),
-        image: Some(image.to_owned()),
-        labels: Some(spec.labels(&settings.installation, settings.runner)),
+        image: Some(prepared.image.clone()),
+        labels: Some(labels),
         stop_timeout: Some(STOP_SECONDS),
         host_config: Some(config),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Of all that decides what a sandbox is like, but for what is its own. One that was made by another recipe is not handed out.
+pub(super) fn recipe(settings: &SandboxSettings, prepared: &Prepared) -> String {
+    let SandboxSettings { limits, runtime, .. } = settings;
+    let mut digest = Sha256::new();
+    digest.update(format!(
+        "{prepared:?} {limits:?} {runtime:?} {CAPABILITIES:?} {DEVICES:?} {FOLDERS:?} {SECCOMP}"
+    ));
+    let mut text = hex::encode(digest.finalize());
+    text.truncate(16);
+    text
 }
 
 /// Our seccomp profile always. AppArmor's and SELinux's profiles for containers forbid every mount, which a rootless
@@ -129,8 +145,9 @@ mod tests {
             session: SessionId(Uuid::nil()),
             lease: LeaseId(Uuid::nil()),
         };
+        let prepared = Prepared { image: "image".to_owned(), golden: "golden".to_owned() };
         let body =
-            body(&settings, &SystemInfo::default(), "image", "net", Path::new("/state/volumes/x"), &spec);
+            body(&settings, &SystemInfo::default(), &prepared, "net", Path::new("/state/volumes/x"), &spec);
         let config = body.host_config.unwrap();
         assert_eq!(config.privileged, None);
         assert_eq!(config.cap_drop.as_deref(), Some(&["ALL".to_owned()][..]));

@@ -39,18 +39,19 @@ impl Sandboxes {
     async fn try_create(&self, prepared: &Prepared, spec: SandboxSpec) -> Result<Sandbox, SandboxError> {
         let settings = &self.inner.settings;
         let volume = self.inner.store.create(&prepared.golden, spec.id, settings.limits.disk_bytes).await?;
-        self.start(&prepared.image, &volume, spec).await
+        self.start(prepared, &volume, spec).await
     }
 
     /// Starts a container on a volume and waits for the engine in it.
     pub(super) async fn start(
         &self,
-        image: &str,
+        prepared: &Prepared,
         volume: &std::path::Path,
         spec: SandboxSpec,
     ) -> Result<Sandbox, SandboxError> {
         let inner = &*self.inner;
-        let body = container::body(&inner.settings, &inner.host, image, &inner.network.name, volume, &spec);
+        let body =
+            container::body(&inner.settings, &inner.host, prepared, &inner.network.name, volume, &spec);
         let options = CreateContainerOptions {
             name: Some(container::name(spec.id)),
             ..CreateContainerOptions::default()

@@ -91,6 +91,9 @@ pub enum SandboxError {
     /// There is no such sandbox (any more).
     #[error("the sandbox {0} is gone")]
     Gone(SandboxId),
+    /// A warm sandbox was made of older images, or with other limits.
+    #[error("the warm sandbox {0} is not what would be made today")]
+    Outdated(SandboxId),
     /// The agent in the sandbox could not be reached or refused something.
     #[error("the agent in the sandbox: {0}")]
     Agent(#[from] AgentError),
@@ -115,6 +118,7 @@ impl SandboxError {
             Self::NotReady { .. } => "sandbox_engine_not_ready",
             Self::Died { .. } => "sandbox_died",
             Self::Gone(_) => "sandbox_gone",
+            Self::Outdated(_) => "sandbox_outdated",
             Self::Agent(_) => "sandbox_agent_failed",
             Self::Golden(_) => "golden_volume_failed",
         }

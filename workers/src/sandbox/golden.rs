@@ -88,7 +88,7 @@ impl Sandboxes {
         };
         // Also on success: what is to stay is the volume, which is not this sandbox's by name.
         let _draft = Draft::new(self, spec.id);
-        let sandbox = self.start(&prepared.image, volume, spec).await?;
+        let sandbox = self.start(prepared, volume, spec).await?;
         let container = sandbox.container();
 
         self.command(

@@ -17,6 +17,8 @@ pub const SESSION: &str = "containrlab.session";
 pub const LEASE: &str = "containrlab.lease";
 /// What it is for.
 pub const ROLE: &str = "containrlab.role";
+/// What it was made of, as a fingerprint: whether it is still what would be made today.
+pub(super) const RECIPE: &str = "containrlab.recipe";
 
 /// What a sandbox is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub enum Role {
     Verifier,
     /// It fills the golden volume.
     Golden,
+    /// It waits, untouched, for somebody who needs a sandbox.
+    Warm,
 }
 
 impl Role {
@@ -37,11 +41,13 @@ impl Role {
             Self::Session => "session",
             Self::Verifier => "verifier",
             Self::Golden => "golden",
+            Self::Warm => "warm",
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Session, Self::Verifier, Self::Golden].into_iter().find(|role| role.as_str() == text)
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Session, Self::Verifier, Self::Golden, Self::Warm];
+        all.into_iter().find(|role| role.as_str() == text)
     }
 }
 

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptions, StatsOptionsBuilder, StopContainerOptions,
+    ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptions, StatsOptionsBuilder,
+    StopContainerOptions,
 };
 use containrlab_domain::ids::SandboxId;
 use futures::StreamExt;
 
-use super::labels::{INSTALLATION, RUNNER};
+use super::labels::{INSTALLATION, RUNNER, SANDBOX};
 use super::network::status;
-use super::{Role, Sandbox, SandboxError, SandboxSpec, Sandboxes, container};
+use super::{Role, Sandbox, SandboxError, SandboxSpec, Sandboxes, claim};
 
 /// How long an old sandbox's agent may take to answer at an adoption.
 const ADOPT_PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ impl Sandboxes {
     pub async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
         let mut listed = Vec::new();
         for container in self.containers(true).await? {
-            let Some(spec) = container.labels.as_ref().and_then(SandboxSpec::of) else { continue };
+            let Some(spec) = claim::spec_of(&container) else { continue };
             if spec.role == Role::Golden || self.making().contains(&spec.id) {
                 continue;
             }
@@ -80,7 +81,11 @@ impl Sandboxes {
         if let Some(cause) = self.cause_of_death(id).await? {
             return Err(SandboxError::Died { detail: cause.detail });
         }
-        let container = container::name(id);
+        let found = self.find(id).await?.ok_or(SandboxError::Gone(id))?;
+        if spec.role == Role::Warm && !self.is_up_to_date(&found).await {
+            return Err(SandboxError::Outdated(id));
+        }
+        let container = found.id.unwrap_or_default();
         let agent = self.reach_agent(id, &container, Instant::now() + ADOPT_PATIENCE).await?;
         Ok(Sandbox { spec, container, agent })
     }
@@ -108,7 +113,9 @@ impl Sandboxes {
     /// # Errors
     /// What could not be removed; it can be tried again.
     pub async fn remove(&self, id: SandboxId) -> Result<(), SandboxError> {
-        self.remove_container(&container::name(id)).await?;
+        if let Some(container) = self.find(id).await? {
+            self.remove_container(container.id.as_deref().unwrap_or_default()).await?;
+        }
         self.inner.store.delete(id).await
     }
 
@@ -122,7 +129,7 @@ impl Sandboxes {
         let mut doomed: HashSet<SandboxId> = self.inner.store.ids()?.into_iter().collect();
         let containers = self.containers(true).await?;
         for container in &containers {
-            match container.labels.as_ref().and_then(SandboxSpec::of) {
+            match claim::spec_of(container) {
                 Some(spec) => drop(doomed.insert(spec.id)),
                 None => self.remove_container(container.id.as_deref().unwrap_or_default()).await?,
             }
@@ -145,11 +152,8 @@ impl Sandboxes {
     pub async fn sweep(&self) -> Result<(), SandboxError> {
         let volumes = self.inner.store.ids()?;
         let containers = self.containers(true).await?;
-        let keep: HashSet<SandboxId> = containers
-            .iter()
-            .filter_map(|container| SandboxSpec::of(container.labels.as_ref()?))
-            .map(|spec| spec.id)
-            .collect();
+        let keep: HashSet<SandboxId> =
+            containers.iter().filter_map(claim::spec_of).map(|spec| spec.id).collect();
         for id in volumes {
             if !keep.contains(&id) && !self.making().contains(&id) {
                 self.inner.store.delete(id).await?;
@@ -163,13 +167,14 @@ impl Sandboxes {
     /// # Errors
     /// The engine doesn't answer.
     pub async fn cause_of_death(&self, id: SandboxId) -> Result<Option<CauseOfDeath>, SandboxError> {
-        let name = container::name(id);
+        let gone = || {
+            let detail = "its container is no longer there".to_owned();
+            Ok(Some(CauseOfDeath { code: "sandbox_gone", detail }))
+        };
+        let Some(name) = self.find(id).await?.and_then(|found| found.id) else { return gone() };
         let container = match self.inner.docker.inspect_container(&name, None).await {
             Ok(container) => container,
-            Err(error) if status(&error) == Some(404) => {
-                let detail = "its container is no longer there".to_owned();
-                return Ok(Some(CauseOfDeath { code: "sandbox_gone", detail }));
-            }
+            Err(error) if status(&error) == Some(404) => return gone(),
             Err(source) => return Err(SandboxError::engine("look at a sandbox", source)),
         };
         let state = container.state.unwrap_or_default();
@@ -192,7 +197,8 @@ impl Sandboxes {
     /// The engine doesn't answer, or there is no such sandbox.
     pub async fn usage(&self, id: SandboxId) -> Result<SandboxUsage, SandboxError> {
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
-        let mut stats = std::pin::pin!(self.inner.docker.stats(&container::name(id), Some(options)));
+        let container = self.find(id).await?.and_then(|found| found.id).ok_or(SandboxError::Gone(id))?;
+        let mut stats = std::pin::pin!(self.inner.docker.stats(&container, Some(options)));
         let stats = match stats.next().await {
             Some(Ok(stats)) => stats,
             Some(Err(source)) => return Err(SandboxError::engine("measure a sandbox", source)),
@@ -223,7 +229,8 @@ impl Sandboxes {
     /// The engine doesn't answer, or a container does not stop.
     pub async fn halt(&self) -> Result<usize, SandboxError> {
         let listed = self.containers(false).await?;
-        let running = listed.iter().filter(|container| container.state == Some(ContainerSummaryStateEnum::RUNNING));
+        let running =
+            listed.iter().filter(|container| container.state == Some(ContainerSummaryStateEnum::RUNNING));
         let stops = running.filter_map(|container| container.id.as_deref()).map(|id| async move {
             let options = StopContainerOptions { t: Some(HALT_SECONDS), ..StopContainerOptions::default() };
             match self.inner.docker.stop_container(id, Some(options)).await {
@@ -238,6 +245,12 @@ impl Sandboxes {
         Ok(stopped.len())
     }
 
+    /// A sandbox's container. Not by its name, which tells whose it is and so may change.
+    pub(super) async fn find(&self, id: SandboxId) -> Result<Option<ContainerSummary>, SandboxError> {
+        let installation = format!("{INSTALLATION}={}", self.inner.settings.installation);
+        Ok(self.labelled(vec![installation, format!("{SANDBOX}={id}")]).await?.pop())
+    }
+
     /// Containers of the installation, and of this runner alone or of all.
     async fn containers(&self, of_this_runner: bool) -> Result<Vec<ContainerSummary>, SandboxError> {
         let settings = &self.inner.settings;
@@ -245,6 +258,10 @@ impl Sandboxes {
         if of_this_runner {
             labels.push(format!("{RUNNER}={}", settings.runner));
         }
+        self.labelled(labels).await
+    }
+
+    async fn labelled(&self, labels: Vec<String>) -> Result<Vec<ContainerSummary>, SandboxError> {
         let filters = HashMap::from([("label".to_owned(), labels)]);
         let options =
             ListContainersOptions { all: true, filters: Some(filters), ..ListContainersOptions::default() };

@@ -62,7 +62,10 @@ impl StandingSandboxes {
     /// The process writes its own number down: whoever asked for it may be dead by then.
     fn start(&self, place: &Path) -> std::io::Result<()> {
         Command::new("/bin/sh")
-            .args(["-c", "echo $$ > \"$0/pid\" && exec \"$1\" serve --as-is --socket \"$0/s\" --workspace \"$0/w\""])
+            .args([
+                "-c",
+                "echo $$ > \"$0/pid\" && exec \"$1\" serve --as-is --socket \"$0/s\" --workspace \"$0/w\"",
+            ])
             .arg(place)
             .arg(&self.agent)
             .stdin(Stdio::null())
@@ -78,11 +81,17 @@ impl SandboxHost for StandingSandboxes {
         let id = SandboxId(Uuid::now_v7());
         let place = self.place(id);
         std::fs::create_dir_all(place.join("w")).map_err(storage("make", &place))?;
-        let SandboxRequest { session, lease, role } = request;
-        let role = if role == Role::Session { "session" } else { "verifier" };
-        std::fs::write(place.join(SPEC), format!("{session} {lease} {role}")).map_err(storage("make", &place))?;
+        note(&place, request)?;
         self.start(&place).map_err(storage("start", &place))?;
         Ok(HostedSandbox { id, warm: false, agent: connect(&place).await? })
+    }
+
+    async fn claim(&self, sandbox: SandboxId, request: SandboxRequest) -> Result<(), SandboxError> {
+        let place = self.place(sandbox);
+        match look_at(&place) {
+            Some(listed) if listed.spec.role == Role::Warm => note(&place, request),
+            _ => Err(SandboxError::Gone(sandbox)),
+        }
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
@@ -118,6 +127,14 @@ impl SandboxHost for StandingSandboxes {
     }
 }
 
+/// Writes down for whom a sandbox is, all of it or nothing.
+fn note(place: &Path, request: SandboxRequest) -> Result<(), SandboxError> {
+    let SandboxRequest { session, lease, role } = request;
+    let draft = place.join("spec-draft");
+    std::fs::write(&draft, format!("{session} {lease} {}", role.as_str())).map_err(storage("note", place))?;
+    std::fs::rename(&draft, place.join(SPEC)).map_err(storage("note", place))
+}
+
 fn look_at(place: &Path) -> Option<Listed> {
     let id = SandboxId(place.file_name()?.to_str()?.parse().ok()?);
     let text = std::fs::read_to_string(place.join(SPEC)).unwrap_or_default();
@@ -125,7 +142,11 @@ fn look_at(place: &Path) -> Option<Listed> {
     let mut uuid = || words.next()?.parse::<Uuid>().ok();
     // A sandbox whose maker died before it wrote down for whom it is belongs to nobody.
     let (session, lease) = (uuid().unwrap_or_default(), uuid().unwrap_or_default());
-    let role = if words.next() == Some("verifier") { Role::Verifier } else { Role::Session };
+    let role = match words.next() {
+        Some("verifier") => Role::Verifier,
+        Some("warm") => Role::Warm,
+        _ => Role::Session,
+    };
     let spec = SandboxSpec { id, role, session: SessionId(session), lease: LeaseId(lease) };
     Some(Listed { spec, alive: living(place).is_some() })
 }

@@ -7,3 +7,4 @@ mod engine;
 mod isolation;
 mod lifecycle;
 mod volumes;
+mod warm;
