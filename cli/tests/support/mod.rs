@@ -1,10 +1,11 @@
 //! What every end-to-end test stands on: a whole system of its own, made of the real programs.
 
+#![allow(dead_code, unused_imports, reason = "each test binary takes what it needs")]
+
 mod processes;
 mod system;
 
 pub(crate) use self::processes::Process;
-#[allow(unused_imports, reason = "each test binary takes what it needs")]
 pub(crate) use self::system::{LIMIT, Parts, System};
 
 /// A setting that `make test` gives.
