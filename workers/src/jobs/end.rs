@@ -50,7 +50,7 @@ async fn clean_up(runner: &Runner, session: containrlab_domain::ids::SessionId) 
 
 /// Records the last changes from the terminal. While the store is away this waits: what the learner wrote is not to be
 /// lost with the sandbox. A sandbox that does not answer is not waited for.
-async fn keep_files(held: &Held) {
+pub(crate) async fn keep_files(held: &Held) {
     let mut pause = Duration::from_millis(200);
     loop {
         match tokio::time::timeout(LAST_LOOK, held.workspace.flush()).await {

@@ -33,6 +33,7 @@ use containrlab_store::JobRowState;
 
 pub(crate) use build::request;
 pub(crate) use count::COUNTS;
+pub(crate) use end::keep_files;
 pub(crate) use log::LogWriter;
 pub(crate) use workers::run_workers;
 
