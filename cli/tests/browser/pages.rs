@@ -1,12 +1,12 @@
-//! Pages beside the session's, and what a page says to whom it is not for. No sandbox is needed here.
+//! Pages beside the session's, a session that waits for a runner, and what a page says to whom it is not for.
 
 use crate::page::Page;
-use crate::session::sign_in;
+use crate::session::{sign_in, until_ready};
 use crate::support::{Parts, System};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_and_wrong_addresses_are_answered_in_words() {
-    let system = System::start(Parts::ApiOnly).await;
+async fn who_waits_or_is_in_the_wrong_place_is_told_so() {
+    let mut system = System::start(Parts::ApiOnly).await;
     let page = Page::open(&system.url).await;
 
     // Nobody is signed in: the way leads through the sign-in and back.
@@ -43,6 +43,13 @@ async fn strangers_and_wrong_addresses_are_answered_in_words() {
     page.go("/labs/lab1").await;
     page.click_text("a", "Back to your session").await;
     page.until("the session", &format!("return location.pathname === {session:?}")).await;
+    page.sees(".start-steps").await;
+
+    // The page goes on by itself once there is one.
+    system.start_runner().await;
+    until_ready(&page).await;
+    assert_eq!(page.path().await, session);
+    assert!(page.texts(".stage").await.is_empty(), "nothing stands before the terminal any more");
 
     page.click_text("button", "Sign out").await;
     page.sees("#name").await;
