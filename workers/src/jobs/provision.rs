@@ -21,6 +21,9 @@ use crate::workspace::WorkspaceSync;
 /// How long a session waits before it is offered again, when nothing tells that there is room.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long a session waits before it is offered again, when there is room but others come first.
+const OUT_OF_TURN_PAUSE: Duration = Duration::from_millis(200);
+
 /// A sandbox with the session's files in it.
 struct Made {
     sandbox: MadeSandbox,
@@ -43,6 +46,9 @@ impl From<Error> for Failure {
 }
 
 pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> {
+    if !is_its_turn(&runner, &row).await? {
+        return Ok(());
+    }
     let Some(admission) = runner.admit() else { return put_off(&runner, &row).await };
     let Some(lease) =
         start::<Session>(&runner, &row, |claim| SessionCommand::StartProvisioning { claim }).await?
@@ -59,6 +65,19 @@ pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> 
     }
     runner.end_start(session);
     Ok(())
+}
+
+/// Whether more places are free than sessions stand before this one in the line. Messages of several sessions are looked
+/// at side by side: without this, whichever is quicker would take the place of the one that has waited longer.
+async fn is_its_turn(runner: &Runner, row: &JobRow) -> Result<bool, Error> {
+    let free = runner.room.free() + runner.pool.places();
+    let place = runner.store.place_in_line(row.session_id).await?.map_or(1, |place| place as usize);
+    if free == 0 || place <= free {
+        return Ok(true);
+    }
+    COUNTS.put_off.add();
+    runner.store.put_off(row.job_id, OUT_OF_TURN_PAUSE).await?;
+    Ok(false)
 }
 
 async fn put_off(runner: &Runner, row: &JobRow) -> Result<(), Error> {

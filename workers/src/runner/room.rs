@@ -38,9 +38,14 @@ impl Room {
         Some(Place { inner: Arc::clone(&self.inner) })
     }
 
+    /// Places that nobody has.
+    pub(crate) fn free(&self) -> usize {
+        self.inner.capacity.saturating_sub(self.inner.taken.load(Ordering::Acquire))
+    }
+
     /// Whether there is a place.
     pub(crate) fn is_free(&self) -> bool {
-        self.inner.taken.load(Ordering::Acquire) < self.inner.capacity
+        self.free() > 0
     }
 
     /// A place for a sandbox that is there already, whether there is room or not: somebody may have lowered the

@@ -242,7 +242,10 @@ pub(crate) async fn until_phase(store: &Store, session: SessionId, phase: Phase)
             return row;
         }
         assert!(row.phase != Phase::Ended, "the session has ended: {:?}", row.end_reason);
-        assert!(Instant::now() < deadline, "waited in vain for {phase:?}, it is {:?}", row.phase);
+        if Instant::now() >= deadline {
+            let jobs = store.jobs_of(session).await.expect("a read");
+            panic!("waited in vain for {phase:?}, it is {:?}; its jobs: {jobs:#?}", row.phase);
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -118,6 +118,8 @@ async fn without_room_sessions_wait_in_line_and_start_by_themselves() {
     let waited = house.store.job(provision_job(&house, second).await).await.unwrap().unwrap();
     assert_eq!(waited.starts, 1, "waiting does not count as a start");
     request_end(&house.store, second).await;
+    until("it is over", async || house.store.session(second).await.unwrap().unwrap().phase == Phase::Ended)
+        .await;
     until_phase(&house.store, third, Phase::Ready).await;
 }
 

@@ -103,8 +103,13 @@ impl Pool {
 
     /// Whether somebody who asks gets a place from here.
     pub(crate) fn has_place(&self) -> bool {
+        self.places() > 0
+    }
+
+    /// How many who ask get a place from here.
+    pub(crate) fn places(&self) -> usize {
         let state = lock(&self.state);
-        !state.ready.is_empty() || state.making.as_ref().is_some_and(is_free)
+        state.ready.len() + usize::from(state.making.as_ref().is_some_and(is_free))
     }
 
     pub(super) fn put(&self, warm: Warm) {
