@@ -103,7 +103,7 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
             (Failure, format!("Preparing the sandbox did not work out ({reason}); it is tried again."))
         }
         SessionEvent::SandboxReady { .. } => (Session, "The sandbox is ready.".to_owned()),
-        SessionEvent::Extended { by_seconds } => {
+        SessionEvent::Extended { by_seconds, .. } => {
             (Session, format!("The session was extended by {}.", words::millis(by_seconds * 1000)))
         }
         SessionEvent::TerminalOpened { terminal, .. } => {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use containrlab_domain::ids::{
-    BlobHash, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RunnerId, SandboxId, SessionId,
+    BlobHash, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RequestId, RunnerId,
+    SandboxId, SessionId,
 };
 use containrlab_domain::job::{Claim, JobOutcome, MAX_STARTS};
 use containrlab_domain::session::{EndReason, Origin, Session, SessionCommand, SessionEvent, Work};
@@ -62,7 +63,7 @@ fn session_command() -> impl Strategy<Value = SessionCommand> {
             sandbox: SandboxId(id(n)),
             warm: false,
         }),
-        1 => Just(SessionCommand::Extend),
+        1 => lease.clone().prop_map(|n| SessionCommand::Extend { request: RequestId(id(n)) }),
         6 => job.clone().prop_map(|n| SessionCommand::RequestJob {
             job: JobId(id(n)),
             work: Work::Build { tag: "app".to_owned() },

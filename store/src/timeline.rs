@@ -2,6 +2,7 @@
 
 use containrlab_domain::actor::RecordedActor;
 use containrlab_domain::ids::SessionId;
+use cqrs_es::persist::SerializedEvent;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::rows::{column, unsigned};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, upcasters};
 
 /// One event on a session's timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,9 +27,9 @@ pub struct TimelineEntry {
     pub sequence: u64,
     /// What kind of event.
     pub event_type: String,
-    /// In which version it was written.
+    /// The newest version of its type.
     pub event_version: String,
-    /// The event as it was written.
+    /// The event in that version, whatever it was written in.
     pub payload: Value,
     /// By whose hand.
     #[serde(serialize_with = "actor_word")]
@@ -49,15 +50,27 @@ fn actor_word<S: Serializer>(actor: &RecordedActor, serializer: S) -> Result<S::
 impl TimelineEntry {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let actor: &str = column(row, "actor")?;
+        let id: Uuid = column(row, "aggregate_id")?;
+        let sequence = unsigned(row, "sequence")?;
+        let stored = SerializedEvent::new(
+            id.to_string(),
+            usize::try_from(sequence).map_err(|error| StoreError::damaged("a sequence", error))?,
+            column(row, "aggregate_type")?,
+            column(row, "event_type")?,
+            column(row, "event_version")?,
+            column(row, "payload")?,
+            column(row, "metadata")?,
+        );
+        let newest = upcasters::newest(stored);
         Ok(Self {
             position: column(row, "position")?,
             recorded_at: column(row, "recorded_at")?,
-            aggregate_type: column(row, "aggregate_type")?,
-            aggregate_id: column(row, "aggregate_id")?,
-            sequence: unsigned(row, "sequence")?,
-            event_type: column(row, "event_type")?,
-            event_version: column(row, "event_version")?,
-            payload: column(row, "payload")?,
+            aggregate_type: newest.aggregate_type,
+            aggregate_id: id,
+            sequence,
+            event_type: newest.event_type,
+            event_version: newest.event_version,
+            payload: newest.payload,
             actor: actor.parse().map_err(|error| StoreError::damaged("an event's actor", error))?,
             request: column(row, "request")?,
         })
@@ -80,7 +93,7 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "select position, recorded_at, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-                   payload, coalesce(metadata->>'actor', 'system:unknown') as actor, \
+                   payload, metadata, coalesce(metadata->>'actor', 'system:unknown') as actor, \
                    coalesce(metadata->>'request', '') as request \
                  from events where session_id = $1 and position > $2 order by position limit $3",
             )

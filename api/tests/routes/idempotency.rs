@@ -48,6 +48,11 @@ async fn a_double_click_extends_once() {
     one.expect(204);
     two.expect(204);
     assert_eq!(api.session(id).await.expect("read").expect("there").extensions, 1);
+    // Nor when the process died between the commit and the answer.
+    let sql = "update idempotency_keys set status = null, lease_until = clock_timestamp() - interval '1 ms'";
+    api.sql().await.execute(sql, &[]).await.expect("turned back");
+    ada.form_by_script(&path, &fields).await.expect(204);
+    assert_eq!(api.session(id).await.expect("read").expect("there").extensions, 1);
     ada.form_by_script(&path, &[("idempotency_key", "another")]).await.expect(204);
     assert_eq!(api.session(id).await.expect("read").expect("there").extensions, 2);
 }

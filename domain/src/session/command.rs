@@ -1,7 +1,7 @@
 //! What can be asked of a session.
 
 use super::{EndReason, Origin, Work};
-use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, SandboxId, SessionId};
+use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, RequestId, SandboxId, SessionId};
 use crate::job::{Claim, JobOutcome};
 
 /// A command to the session aggregate.
@@ -44,7 +44,10 @@ pub enum SessionCommand {
         warm: bool,
     },
     /// The learner wants more time.
-    Extend,
+    Extend {
+        /// In which request; asking again in the same one adds nothing.
+        request: RequestId,
+    },
     /// A terminal is about to be opened.
     OpenTerminal {
         /// Its name within the session.

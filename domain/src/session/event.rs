@@ -5,7 +5,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::{EndReason, Origin, Work};
-use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, SandboxId, SessionId};
+use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, RequestId, SandboxId, SessionId};
 use crate::job::{Claim, JobOutcome};
 
 /// An event of the session stream.
@@ -56,6 +56,8 @@ pub enum SessionEvent {
     Extended {
         /// Seconds added.
         by_seconds: u64,
+        /// In which request, so that a repeated one adds nothing. Since 1.1; before, it stood beside the event only.
+        request: RequestId,
     },
     /// A terminal was opened for the first time.
     TerminalOpened {
@@ -138,6 +140,10 @@ impl DomainEvent for SessionEvent {
     }
 
     fn event_version(&self) -> String {
-        "1.0".to_owned()
+        match self {
+            Self::Extended { .. } => "1.1",
+            _ => "1.0",
+        }
+        .to_owned()
     }
 }

@@ -26,7 +26,7 @@ pub use event::SessionEvent;
 pub use reason::EndReason;
 pub use work::Work;
 
-use crate::ids::{JobId, LearnerId, RunnerId, SessionId};
+use crate::ids::{JobId, LearnerId, RequestId, RunnerId, SessionId};
 use crate::job::{JobCourse, JobOutcome, JobRefusal, StartDecision};
 
 /// Builds, runs and commands that one session may ask for, so that its stream stays short.
@@ -75,6 +75,7 @@ pub struct Session {
     learner: Option<LearnerId>,
     ttl_seconds: u64,
     extensions: u32,
+    extended_in: BTreeSet<RequestId>,
     provisioning: Option<JobCourse>,
     runner: Option<RunnerId>,
     jobs: BTreeMap<JobId, JobCourse>,
@@ -137,12 +138,16 @@ impl Session {
                 self.provisioning()?.check(lease)?;
                 Ok(vec![SessionEvent::SandboxReady { lease, sandbox, warm, ttl_seconds: self.ttl_seconds }])
             }
-            SessionCommand::Extend => {
+            SessionCommand::Extend { request } => {
                 self.must_be_ready()?;
+                // The same request once more, because its answer was lost.
+                if self.extended_in.contains(&request) {
+                    return Ok(Vec::new());
+                }
                 if self.extensions >= MAX_EXTENSIONS {
                     return Err(SessionError::NoMoreExtensions(MAX_EXTENSIONS));
                 }
-                Ok(vec![SessionEvent::Extended { by_seconds: self.ttl_seconds }])
+                Ok(vec![SessionEvent::Extended { by_seconds: self.ttl_seconds, request }])
             }
             SessionCommand::OpenTerminal { terminal, recording } => self.open_terminal(terminal, recording),
             SessionCommand::CloseTerminal { terminal, exit_code } => {
@@ -313,7 +318,10 @@ impl Aggregate for Session {
                     course.finished();
                 }
             }
-            SessionEvent::Extended { .. } => self.extensions += 1,
+            SessionEvent::Extended { request, .. } => {
+                self.extensions += 1;
+                self.extended_in.insert(request);
+            }
             SessionEvent::TerminalOpened { terminal, .. } => {
                 self.terminals_opened += 1;
                 self.terminals.insert(terminal);

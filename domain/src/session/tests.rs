@@ -2,7 +2,7 @@ use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{LabRef, LabSlug, LabVersion, LeaseId, RecordingId, SandboxId};
+use crate::ids::{LabRef, LabSlug, LabVersion, LeaseId, RecordingId, RequestId, SandboxId};
 use crate::job::{Claim, MAX_STARTS};
 
 const TTL: u64 = 1800;
@@ -171,13 +171,18 @@ fn an_abandoned_session_keeps_the_reason_that_was_asked_for() {
 
 #[test]
 fn time_can_be_added_a_few_times() {
+    let request = |n: u32| RequestId(Uuid::from_u128(n.into()));
+    let extended = |n| SessionEvent::Extended { by_seconds: TTL, request: request(n) };
     given(&usable())
-        .when(SessionCommand::Extend)
-        .then_expect_events(vec![SessionEvent::Extended { by_seconds: TTL }]);
-    let extended = vec![SessionEvent::Extended { by_seconds: TTL }; MAX_EXTENSIONS as usize];
-    given(&and(usable(), &extended))
-        .when(SessionCommand::Extend)
+        .when(SessionCommand::Extend { request: request(0) })
+        .then_expect_events(vec![extended(0)]);
+    let all: Vec<_> = (0..MAX_EXTENSIONS).map(extended).collect();
+    given(&and(usable(), &all))
+        .when(SessionCommand::Extend { request: request(MAX_EXTENSIONS) })
         .then_expect_error(SessionError::NoMoreExtensions(MAX_EXTENSIONS));
+    given(&and(usable(), &all))
+        .when(SessionCommand::Extend { request: request(1) })
+        .then_expect_events(vec![]);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Recorded for Session {
                              expires_at = $3::timestamptz + make_interval(secs => $4::bigint) where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &sandbox.0, &at, &signed(*ttl_seconds)]).await
             }
-            SessionEvent::Extended { by_seconds } => {
+            SessionEvent::Extended { by_seconds, .. } => {
                 let sql = "update sessions set extensions = extensions + 1, \
                              expires_at = expires_at + make_interval(secs => $2::bigint) where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &signed(*by_seconds)]).await

@@ -153,3 +153,25 @@ fn an_event_that_nobody_can_read_is_named() {
     let error = lift::<Learner>(stored("0.1", json!({"type": "registered"}))).unwrap_err();
     assert!(error.to_string().contains("event 1 of learner 1"), "{error}");
 }
+
+#[test]
+fn an_extension_from_before_1_1_gets_the_request_that_stood_beside_it() {
+    let request = "4e9e5700-0000-4000-8000-000000000009";
+    let old = |metadata: Value| {
+        SerializedEvent::new(
+            "1".to_owned(),
+            7,
+            Session::TYPE.to_owned(),
+            "SessionExtended".to_owned(),
+            "1.0".to_owned(),
+            json!({"type": "extended", "by_seconds": 900}),
+            metadata,
+        )
+    };
+    let of = |metadata: Value| match lift::<Session>(old(metadata)).unwrap().payload {
+        SessionEvent::Extended { by_seconds: 900, request } => request.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(of(json!({"request": request, "actor": "system:test"})), request);
+    assert_eq!(of(json!({})), uuid::Uuid::nil().to_string());
+}

@@ -48,7 +48,8 @@ async fn a_command_is_recorded_with_its_read_model_its_job_and_its_author() {
 async fn a_refused_command_leaves_no_trace() {
     let store = TestStore::new().await;
     let session = Uuid::new_v4();
-    let refused = store.execute::<Session>(session, SessionCommand::Extend, &by()).await;
+    let refused =
+        store.execute::<Session>(session, SessionCommand::Extend { request: by().request }, &by()).await;
     assert!(matches!(refused, Err(CommandError::Refused(SessionError::Unknown))), "{refused:?}");
     assert_eq!(store.load::<Session>(session).await.unwrap().1, 0);
 }

@@ -1,6 +1,6 @@
 //! Sessions and terminals as pages read them.
 
-use containrlab_domain::ids::{JobId, LabSlug, RecordingId};
+use containrlab_domain::ids::{JobId, LabSlug, RecordingId, RequestId};
 use containrlab_domain::session::{EndReason, Phase, Session, SessionCommand};
 use containrlab_store::LabStateWord;
 use containrlab_store::testing::TestStore;
@@ -48,7 +48,10 @@ async fn its_clock_is_postgresqls() {
     assert!((0.0..30.0).contains(&seconds(row.ready_at.unwrap(), row.now)));
     assert!(row.requested_at <= row.ready_at.unwrap());
 
-    store.execute::<Session>(session.0, SessionCommand::Extend, &by()).await.unwrap();
+    store
+        .execute::<Session>(session.0, SessionCommand::Extend { request: RequestId(Uuid::new_v4()) }, &by())
+        .await
+        .unwrap();
     let extended = store.session(session).await.unwrap().unwrap();
     assert_eq!(extended.extensions, 1);
     assert!(extended.expires_at > row.expires_at);

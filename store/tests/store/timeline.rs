@@ -117,3 +117,26 @@ async fn reading_on_from_the_last_position_misses_nothing() {
         assert_eq!(positions, all);
     }
 }
+
+#[tokio::test]
+async fn an_event_of_an_old_version_is_read_as_the_newest_everywhere() {
+    let store = TestStore::new().await;
+    let runner = runner(&store).await;
+    let session = ready(&store, learner(), "lab1", runner).await;
+    let by = by();
+    let extend = |request| SessionCommand::Extend { request };
+    store.execute::<Session>(session.0, extend(by.request), &by).await.unwrap();
+    // As it was written before 1.1.
+    let sql = "update events set event_version = '1.0', payload = payload - 'request' \
+               where event_type = 'SessionExtended'";
+    assert_eq!(store.sql().await.execute(sql, &[]).await.unwrap(), 1);
+    let told = store.timeline(session, 0, 100).await.unwrap();
+    let told = told.last().unwrap();
+    assert_eq!((told.event_type.as_str(), told.event_version.as_str()), ("SessionExtended", "1.1"));
+    assert_eq!(told.payload["request"], by.request.to_string());
+    // The aggregate knows it, too: the same request again adds nothing.
+    let again = store.execute::<Session>(session.0, extend(by.request), &by).await.unwrap();
+    assert!(again.events.is_empty(), "{:?}", again.events);
+    let verified = store.verify_ledger(|damage| panic!("{damage}")).await.unwrap();
+    assert_eq!(verified.damages, 0);
+}

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::Error;
-use crate::extract::{Asker, OwnSession, QueryParams};
+use crate::extract::{Asker, IdempotencyKey, OwnSession, QueryParams};
 use crate::narrate::Narrator;
 use crate::services::{lifecycle, reads};
 use crate::state::App;
@@ -40,13 +40,14 @@ pub(super) async fn end(
 }
 
 /// Gives a session more time.
-#[utoipa::path(post, path = "/api/sessions/{id}/extend", tag = "sessions", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = SessionJson)))]
+#[utoipa::path(post, path = "/api/sessions/{id}/extend", tag = "sessions", params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)), responses((status = 200, body = SessionJson)))]
 pub(super) async fn extend(
     State(app): State<App>,
     asker: Asker,
+    key: IdempotencyKey,
     OwnSession(session): OwnSession,
 ) -> Result<Json<SessionJson>, Error> {
-    let session = lifecycle::extend(&app, &asker, &session).await?;
+    let session = lifecycle::extend(&app, &asker, &session, &key).await?;
     Ok(Json(SessionJson::new(&session, None)))
 }
 

@@ -132,8 +132,10 @@ pub(super) async fn extend(
     asker: Asker,
     OwnSession(session): OwnSession,
     headers: HeaderMap,
+    FormBody(form): FormBody<ActionForm>,
 ) -> Result<Response, Error> {
-    lifecycle::extend(&app, &asker, &session).await?;
+    let key = IdempotencyKey::of_field(form.idempotency_key)?;
+    lifecycle::extend(&app, &asker, &session, &key).await?;
     done(&headers, &format!("/sessions/{}", session.session_id))
 }
 
