@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::context::ContextArgs;
+use crate::commands::dockerfile::DockerfileCommand;
+use crate::commands::lab::Lab;
 use crate::with_services;
 
 /// ContainrLab: learn Docker by doing.
@@ -51,6 +54,14 @@ pub(crate) enum Command {
     Images(Images),
     /// List the labs in LABS_DIR and check their form
     Labs,
+    /// Write labs, check them, and judge folders with them
+    #[command(subcommand)]
+    Lab(Lab),
+    /// Say which paths of a folder a build would send, and which rule leaves a path out
+    Context(ContextArgs),
+    /// Read a Dockerfile as a build reads it
+    #[command(subcommand)]
+    Dockerfile(DockerfileCommand),
     /// List all settings: environment variable, default, meaning
     Settings,
     /// Do the main job without a browser, through the HTTP API: start a lab, solve it, see it pass

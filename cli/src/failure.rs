@@ -84,12 +84,23 @@ pub(crate) enum Failure {
     /// The server answered what a client of ours did not expect.
     #[error("{0}")]
     Client(String),
+    /// The command can't be meant as it was given.
+    #[error("{0}")]
+    Usage(String),
     /// Some other plain sentence.
     #[error("{0}")]
     Plain(String),
 }
 
+/// The exit code of a command that was called wrongly (EX_USAGE of sysexits.h).
+pub(crate) const USAGE: u8 = 64;
+
 impl Failure {
+    /// What the program ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Usage(_)) { USAGE } else { 1 }
+    }
+
     /// For `map_err` on operations on our own files: `doing` goes on after "Can't".
     pub(crate) fn file(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();

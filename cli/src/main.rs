@@ -8,6 +8,7 @@ mod bench;
 mod commands;
 mod demo;
 mod failure;
+mod folder;
 mod logging;
 mod process;
 mod progress;
@@ -27,12 +28,19 @@ use settings::{Environment, Logging};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors. Should the terminal be gone, nobody reads it anyway.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
     match run(args.command, &Environment::of_this_process()).await {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("containrlab: {failure}");
-            ExitCode::FAILURE
+            ExitCode::from(failure.exit_code())
         }
     }
 }
@@ -54,6 +62,9 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
             println!("{}", commands::images::ensure(environment, fresh, &|line| println!("{line}")).await?);
         }
         Command::Labs => return commands::labs::run(environment),
+        Command::Lab(what) => return commands::lab::run(environment, what).await,
+        Command::Context(args) => return commands::context::run(&args),
+        Command::Dockerfile(what) => return commands::dockerfile::run(&what),
         Command::Settings => {
             for variable in settings::variables::ALL {
                 println!("{}\n    {}\n    default: {}", variable.name, variable.meaning, variable.default);

@@ -31,6 +31,14 @@ pub struct LoadedLab {
 }
 
 impl LoadedLab {
+    /// Reads the lab in this folder, which gives it its name; blocks while it reads.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(folder: &Path) -> Result<Self, LabFault> {
+        load_one(folder)
+    }
+
     /// How sessions and attempts refer to it.
     pub fn reference(&self) -> LabRef {
         LabRef { slug: self.lab.slug.clone(), version: self.version.clone() }
@@ -80,7 +88,7 @@ impl LabCatalog {
         let mut labs = BTreeMap::new();
         let mut faults = Vec::new();
         for folder in folders {
-            match load_one(&folder) {
+            match LoadedLab::load(&folder) {
                 Ok(loaded) => {
                     labs.insert(loaded.lab.slug.clone(), loaded);
                 }
@@ -134,7 +142,11 @@ impl Store {
     }
 }
 
-fn lab_folders(dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
+/// The folders below `dir` that hold a `lab.toml`.
+///
+/// # Errors
+/// `dir` can't be listed.
+pub fn lab_folders(dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut folders = BTreeSet::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -75,6 +75,9 @@ pub enum Error {
     /// This runner does not hold the session.
     #[error("this runner does not hold the session")]
     NotHere,
+    /// Whoever wanted it no longer waits for it.
+    #[error("it was stopped on the way")]
+    Stopped,
     /// Another worker holds the job.
     #[error("another worker holds the job")]
     StillHeld,
@@ -95,6 +98,7 @@ impl Error {
             Self::Session(_) | Self::Workspace(_) | Self::Attempt(_) => "refused",
             Self::Busy(_) | Self::StillHeld => "busy",
             Self::NotHere => "not_here",
+            Self::Stopped => "runner_stopped",
         }
     }
 

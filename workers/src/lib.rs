@@ -25,7 +25,7 @@ mod gateway;
 pub mod host;
 pub mod images;
 mod jobs;
-mod judge;
+pub mod judge;
 pub mod runner;
 pub mod sandbox;
 pub mod settings;

@@ -218,7 +218,8 @@ fn runner_token(environment: &Environment) -> Result<String, SettingError> {
     Ok(token)
 }
 
-fn workspace_limits(environment: &Environment) -> Result<WorkspaceLimits, SettingError> {
+/// What a workspace may hold.
+pub(crate) fn workspace_limits(environment: &Environment) -> Result<WorkspaceLimits, SettingError> {
     let usual = WorkspaceLimits::default();
     Ok(WorkspaceLimits {
         file_bytes: environment.number(&FILE_LIMIT_BYTES, usual.file_bytes, 1024, 64 << 20)?,

@@ -1,6 +1,6 @@
 //! From a folder's files to a lab.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -30,8 +30,9 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
     let description = text_of(&files, DESCRIPTION, &mut problems).unwrap_or_default().to_owned();
     let Some(Parts { manifest, limits, steps, hints, checks }) = parts else { return Err(problems) };
 
+    let places = steps.iter().map(|step| (step.id.clone(), step.file.clone())).collect();
     let steps = read_steps(steps, &files, &mut problems);
-    check_links(&steps, &description, &mut problems);
+    check_links(&steps, &places, &description, &mut problems);
     if is_whole {
         check_references(&steps, &hints, &checks, &mut problems);
     }
@@ -225,9 +226,18 @@ fn read_steps(entries: Vec<StepEntry>, files: &LabFiles, problems: &mut Vec<LabP
     steps
 }
 
-fn check_links(steps: &[TextStep], description: &str, problems: &mut Vec<LabProblem>) {
+/// `places` names the file of each step that has one.
+fn check_links(
+    steps: &[TextStep],
+    places: &BTreeMap<String, Option<String>>,
+    description: &str,
+    problems: &mut Vec<LabProblem>,
+) {
     let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
-    let texts = steps.iter().map(|step| (format!("step {}", step.id), step.text.as_str()));
+    let texts = steps.iter().map(|step| {
+        let file = places.get(&step.id).cloned().flatten();
+        (file.unwrap_or_else(|| format!("step {}", step.id)), step.text.as_str())
+    });
     for (place, text) in texts.chain([(DESCRIPTION.to_owned(), description)]) {
         for (line, target) in links(text) {
             let Some(anchor) = target.strip_prefix('#') else { continue };

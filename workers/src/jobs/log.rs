@@ -14,10 +14,12 @@ const BATCH: usize = 32 * 1024;
 /// How long output waits for more of it.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// Somebody who hears output as it comes.
+pub type Ear = Box<dyn FnMut(&[u8]) + Send + Sync>;
+
 /// Writes a log in batches. What goes beyond its limit is cut, and the cut is said.
 pub(crate) struct LogWriter {
-    store: Store,
-    recording: RecordingId,
+    sink: Sink,
     buffer: Vec<u8>,
     /// Position of the buffer's first byte.
     position: u64,
@@ -25,7 +27,20 @@ pub(crate) struct LogWriter {
     room: usize,
 }
 
+/// Where a log goes.
+enum Sink {
+    /// Into the store, as a recording.
+    Recording { store: Store, id: RecordingId },
+    /// To somebody who listens right now; nothing is kept.
+    Ear(Ear),
+}
+
 impl LogWriter {
+    /// A log that only somebody hears.
+    pub(crate) fn heard_by(ear: Ear, limit: usize) -> Self {
+        Self { sink: Sink::Ear(ear), buffer: Vec::new(), position: 0, room: limit }
+    }
+
     /// Opens a log.
     pub(crate) async fn open(
         store: Store,
@@ -34,7 +49,8 @@ impl LogWriter {
         limit: usize,
     ) -> Result<Self, StoreError> {
         store.open_recording(recording, session, RecordingKind::Log).await?;
-        Ok(Self { store, recording, buffer: Vec::new(), position: 0, room: limit })
+        let sink = Sink::Recording { store, id: recording };
+        Ok(Self { sink, buffer: Vec::new(), position: 0, room: limit })
     }
 
     /// Adds output.
@@ -63,13 +79,21 @@ impl LogWriter {
     pub(crate) async fn flush(&mut self) {
         let mut pause = LINGER;
         while !self.buffer.is_empty() {
-            match self.store.append_recording(self.recording, self.position, &self.buffer).await {
+            let (store, id) = match &mut self.sink {
+                Sink::Recording { store, id } => (store, *id),
+                Sink::Ear(ear) => {
+                    ear(&self.buffer);
+                    self.buffer.clear();
+                    return;
+                }
+            };
+            match store.append_recording(id, self.position, &self.buffer).await {
                 Ok(length) => {
                     self.position = length;
                     self.buffer.clear();
                 }
                 Err(error) => {
-                    tracing::warn!(log = %self.recording, %error, "a log waits for the store");
+                    tracing::warn!(log = %id, %error, "a log waits for the store");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
@@ -80,8 +104,10 @@ impl LogWriter {
     /// Records what waits, and that nothing follows.
     pub(crate) async fn close(mut self) {
         self.flush().await;
-        if let Err(error) = self.store.close_recording(self.recording).await {
-            tracing::warn!(log = %self.recording, %error, "a log stays open");
+        if let Sink::Recording { store, id } = &self.sink
+            && let Err(error) = store.close_recording(*id).await
+        {
+            tracing::warn!(log = %id, %error, "a log stays open");
         }
     }
 

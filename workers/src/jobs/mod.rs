@@ -34,6 +34,7 @@ use containrlab_store::JobRowState;
 pub(crate) use build::request;
 pub(crate) use count::COUNTS;
 pub(crate) use end::keep_files;
+pub use log::Ear;
 pub(crate) use log::LogWriter;
 pub(crate) use workers::run_workers;
 

@@ -4,6 +4,7 @@
 //! the verifier is this attempt's alone and nobody was in it before, the files come from the ledger by their hash, and nothing that the
 //! learner wrote runs outside of the verifier's own containers.
 
+mod case;
 mod container;
 mod engine;
 mod http;
@@ -11,19 +12,25 @@ mod steps;
 
 use std::sync::Arc;
 
-use containrlab_domain::ids::LeaseId;
-use containrlab_domain::judge::{Plan, evaluate};
-use containrlab_domain::lab::LabFiles;
+use containrlab_domain::ids::{LeaseId, SessionId};
+use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
-use containrlab_domain::workspace::Tree;
+use containrlab_domain::workspace::{Tree, WorkspacePath};
+use containrlab_store::labs::tree_of;
 use containrlab_store::{AttemptRow, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
+use self::case::Case;
 use crate::error::Error;
-use crate::host::SandboxRequest;
+use crate::host::{SandboxHost, SandboxRequest};
+pub use crate::jobs::Ear;
 use crate::jobs::LogWriter;
 use crate::runner::{Runner, verifier};
 use crate::sandbox::Role;
-use crate::workspace::write_tree;
+use crate::workspace::is_ignored;
+
+/// Bytes of output that somebody hears of a judgement without a ledger.
+const HEARD: usize = 4 << 20;
 
 /// Judges an attempt.
 ///
@@ -44,20 +51,62 @@ pub(crate) async fn judge(
     };
     let tree = runner.store.tree(&attempt.tree_hash).await?.ok_or_else(|| missing(attempt))?;
     let files = files_of(&runner.store, &tree).await?;
-    let plan = Plan::for_lab(&loaded.lab, &files);
-    if plan.steps.is_empty() {
+    let case = Case::new(Arc::new(loaded.lab.clone()), tree, files).await;
+    if case.needs_no_engine() {
         log.line("There is nothing to build: the files alone say what is missing.").await;
-        return Ok(evaluate(&loaded.lab, &files, &plan, &[]));
+        return Ok(case.evaluate(Vec::new()).await);
     }
     log.line("Starting a fresh sandbox for this attempt.").await;
     log.flush().await;
     let request = SandboxRequest { session: attempt.session_id, lease, role: Role::Verifier };
     let sandbox = verifier(runner, request).await?;
     let agent = sandbox.sandbox().agent.clone();
-    write_tree(&agent, &runner.store, &tree).await?;
-    let observations = steps::carry_out(&agent, log, &plan, &files).await;
+    let observations = case.carry_out(&agent, log).await;
     sandbox.remove().await;
-    Ok(evaluate(&loaded.lab, &files, &plan, &observations?))
+    Ok(case.evaluate(observations?).await)
+}
+
+/// Judges files without a ledger, as an attempt with these files would be: for authors of labs, from the command line. Whoever
+/// calls it hears the judge's log. A file that begins with `#!` can be executed.
+///
+/// # Errors
+/// When the platform is at fault, one of the paths could not lie in a workspace, or `stop` was cancelled; the sandbox is gone by
+/// then in each case.
+pub async fn judge_files(
+    host: &dyn SandboxHost,
+    lab: Arc<Lab>,
+    files: LabFiles,
+    ear: Ear,
+    stop: &CancellationToken,
+) -> Result<Verdict, Error> {
+    let (tree, _) = tree_of(&files).map_err(|error| Error::Setting(error.to_string()))?;
+    let case = Case::new(lab, tree, files).await;
+    if case.needs_no_engine() {
+        return Ok(case.evaluate(Vec::new()).await);
+    }
+    if stop.is_cancelled() {
+        return Err(Error::Stopped);
+    }
+    let request = SandboxRequest {
+        session: SessionId(uuid::Uuid::now_v7()),
+        lease: LeaseId(uuid::Uuid::now_v7()),
+        role: Role::Verifier,
+    };
+    // Not broken off while it is made: what is half made could outlive the process.
+    let sandbox = host.create(request).await?;
+    let mut log = LogWriter::heard_by(ear, HEARD);
+    let observations = tokio::select! {
+        observations = case.carry_out(&sandbox.agent, &mut log) => observations,
+        () = stop.cancelled() => Err(Error::Stopped),
+    };
+    log.close().await;
+    host.remove(sandbox.id).await?;
+    Ok(case.evaluate(observations?).await)
+}
+
+/// Whether a file at this path is part of an attempt: what tools make again stays in the sandbox.
+pub fn is_judged(path: &WorkspacePath) -> bool {
+    !is_ignored(path)
 }
 
 /// The files of an attempt with their contents.

@@ -29,14 +29,38 @@ enum After {
     Nothing,
 }
 
+/// Where the content of a file is found by its hash.
+pub(crate) enum Contents<'a> {
+    /// Among the ledger's blobs.
+    Store(&'a Store),
+    /// Here.
+    Memory(&'a HashMap<BlobHash, Bytes>),
+}
+
+impl<'a> From<&'a Store> for Contents<'a> {
+    fn from(store: &'a Store) -> Self {
+        Self::Store(store)
+    }
+}
+
+impl<'a> From<&'a HashMap<BlobHash, Bytes>> for Contents<'a> {
+    fn from(contents: &'a HashMap<BlobHash, Bytes>) -> Self {
+        Self::Memory(contents)
+    }
+}
+
 /// Writes a whole tree into an empty workspace.
 ///
 /// # Errors
 /// [`Error::Fill`] when the sandbox refuses a file.
-pub(crate) async fn write_tree(agent: &AgentClient, store: &Store, tree: &Tree) -> Result<(), Error> {
+pub(crate) async fn write_tree(
+    agent: &AgentClient,
+    contents: impl Into<Contents<'_>>,
+    tree: &Tree,
+) -> Result<(), Error> {
     let mut base = Tree::default();
     let diff = base.diff(tree);
-    match apply(agent, store, diff, &mut base).await?.pop_first() {
+    match apply(agent, contents, diff, &mut base).await?.pop_first() {
         Some((path, why)) => Err(Error::Fill { path: path.to_string(), why }),
         None => Ok(()),
     }
@@ -45,10 +69,11 @@ pub(crate) async fn write_tree(agent: &AgentClient, store: &Store, tree: &Tree) 
 /// Does what `diff` asks for, and notes in `base` what was done. Gives back what the sandbox refused, with the reason.
 pub(super) async fn apply(
     agent: &AgentClient,
-    store: &Store,
+    contents: impl Into<Contents<'_>>,
     diff: TreeDiff,
     base: &mut Tree,
 ) -> Result<BTreeMap<WorkspacePath, String>, Error> {
+    let contents = contents.into();
     let mut refused = BTreeMap::new();
     let mut batch = Vec::new();
     let mut bytes = 0;
@@ -67,9 +92,16 @@ pub(super) async fn apply(
     }
     for written in diff.written.chunks(BATCH_CHANGES) {
         let hashes: Vec<BlobHash> = written.iter().map(|(_, entry)| entry.hash.clone()).collect();
-        let blobs = store.blobs(&hashes).await?;
+        let loaded;
+        let blobs = match &contents {
+            Contents::Store(store) => {
+                loaded = store.blobs(&hashes).await?;
+                &loaded
+            }
+            Contents::Memory(blobs) => *blobs,
+        };
         for (path, entry) in written {
-            let step = write(path, entry, &blobs)?;
+            let step = write(path, entry, blobs)?;
             bytes += step.content.len();
             batch.push(step);
             if bytes >= BATCH_BYTES || batch.len() >= BATCH_CHANGES {

@@ -16,7 +16,7 @@ pub(super) const NAMES: &[&str] = &[
 ];
 
 /// Whether a path stays in the sandbox only.
-pub(super) fn is_ignored(path: &WorkspacePath) -> bool {
+pub(crate) fn is_ignored(path: &WorkspacePath) -> bool {
     path.as_str().split('/').any(|part| NAMES.contains(&part) || is_scratch(part))
 }
 

@@ -24,4 +24,5 @@ mod sync;
 mod upward;
 
 pub(crate) use downward::write_tree;
+pub(crate) use ignore::is_ignored;
 pub(crate) use sync::WorkspaceSync;
