@@ -11,7 +11,7 @@ program = $(target_folder)/$(profile_folder)/containrlab
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean demo test check bench install build build-for-tests
+.PHONY: help up down clean demo test soak check bench install build build-for-tests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,10 +31,16 @@ demo: install build ## Do the main job without a browser: start a lab, solve it,
 test: install-for-tests build-for-tests ## Run all tests with the real PostgreSQL, Redis, Docker and Chromium
 	@exec $(target_folder)/debug/containrlab with-services --docker --images -- cargo test --workspace --locked $(TESTS)
 
+soak: install-for-tests build-for-tests ## Hurt a whole system at random for long: make soak SEED=7 SECONDS=600 (FAULTS=kill-runner,flush for some only)
+	@env SEED=$(SEED) FAULT_SECONDS=$(or $(SECONDS),600) FAULTS=$(FAULTS) \
+		cargo test --locked --package containrlab --test faults -- --nocapture nothing_acknowledged
+
 check: ## Formatting, clippy with warnings denied, licences and advisories of all dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	@cli/scripts/audit.sh
+	@if cargo tree --locked --package containrlab --edges normal,build,features | grep -q '"faults"'; then \
+		echo "A release would have fault points in it: the feature faults is for tests only." >&2; exit 1; fi
 
 bench: install build ## Measure our figures beside their baselines, as one table (BENCH="--json FILE" for a file)
 	@exec $(program) bench $(BENCH)

@@ -46,7 +46,9 @@ mod armed {
 
     static FAULT: LazyLock<Option<Fault>> = LazyLock::new(|| {
         let text = std::env::var("CONTAINRLAB_TEST_FAULT").ok()?;
-        Some(parse(&text).unwrap_or_else(|| panic!("CONTAINRLAB_TEST_FAULT={text} is not point:effect:visit")))
+        Some(
+            parse(&text).unwrap_or_else(|| panic!("CONTAINRLAB_TEST_FAULT={text} is not point:effect:visit")),
+        )
     });
 
     static HASTE: LazyLock<u32> = LazyLock::new(|| {

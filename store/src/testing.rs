@@ -1,6 +1,8 @@
 //! A store of a test's own: a fresh database on the server that `DATABASE_URL` names, and a Redis namespace. Tests run
 //! side by side, and what they made is gone after them, also after a panic.
 
+mod audit;
+
 use std::ops::Deref;
 
 use tokio_postgres::NoTls;
@@ -8,6 +10,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::{Settings, Store, StoreError, migrate};
+
+pub use audit::{audit, ready_sessions, unfinished};
 
 /// A store in a database of its own.
 pub struct TestStore {

@@ -1,0 +1,165 @@
+//! Random learners, random faults, and the reckoning.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use containrlab_domain::actor::{Actor, Provenance};
+use containrlab_domain::ids::{AttemptId, JobId, RequestId, SessionId, WorkspaceId};
+use containrlab_domain::session::{EndReason, Phase, Session, SessionCommand};
+use containrlab_domain::workspace::WorkspacePath;
+use containrlab_store::Store;
+use containrlab_store::testing::{audit, unfinished};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use uuid::Uuid;
+
+use super::PATIENCE;
+use super::chaos::{ALL, Chaos};
+use super::house::House;
+use super::learners::{Learner, Promises};
+
+const LEARNERS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
+    let setting = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let seed = setting("SEED").map_or(20_261_123, |text| text.parse().expect("SEED is a number"));
+    let seconds =
+        setting("FAULT_SECONDS").map_or(20, |text| text.parse().expect("FAULT_SECONDS is a number"));
+    let faults = setting("FAULTS").map_or_else(
+        || ALL.iter().map(|fault| (*fault).to_owned()).collect(),
+        |text| text.split(',').map(str::to_owned).collect(),
+    );
+    let mut house = House::start(2).await;
+    let mut chaos = Chaos::new(StdRng::seed_from_u64(seed), faults);
+    let promises = Arc::new(Mutex::new(Promises::default()));
+    let mut learners = tokio::task::JoinSet::new();
+    for number in 0..LEARNERS {
+        learners.spawn(Learner::new(&house.url, number, seed, Arc::clone(&promises)).act_for_ever());
+    }
+    chaos.rage(&mut house, Duration::from_secs(seconds)).await;
+    // A request under way is either answered and noted, or nobody was promised anything.
+    learners.shutdown().await;
+    let promises = std::mem::take(&mut *promises.lock().expect("whole"));
+    let wrong = reckon(&mut house, &promises).await;
+    println!(
+        "seed {seed}: {} faults; promised {} sessions, {} jobs, {} attempts, {} files, {} ends; answers {:?}",
+        chaos.history.len(),
+        promises.sessions.len(),
+        promises.jobs.len(),
+        promises.attempts.len(),
+        promises.files.len(),
+        promises.ends.len(),
+        promises.answers,
+    );
+    if !wrong.is_empty() {
+        house.show_logs();
+        panic!(
+            "SEED={seed} SECONDS={seconds}\n{}\n\nwhat was done to it:\n{}",
+            wrong.join("\n"),
+            chaos.history.join("\n")
+        );
+    }
+    // A test in which nothing could happen would prove nothing.
+    assert!(!promises.sessions.is_empty(), "{promises:?}");
+}
+
+/// Heals the system, lets it come to rest, and says everything that is wrong then.
+async fn reckon(house: &mut House, promises: &Promises) -> Vec<String> {
+    house.heal().await;
+    let store = house.store().await;
+    let mut wrong = Vec::new();
+    if let Err(late) = until_done(&store).await {
+        wrong.extend(late);
+    }
+    end_all(&store).await;
+    if let Err(late) = until_done(&store).await {
+        wrong.extend(late);
+    }
+    wrong.extend(audit(&store).await.expect("the ledger can be read"));
+    let until = Instant::now() + PATIENCE;
+    while !house.sandboxes().is_empty() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    wrong.extend(house.sandboxes().into_iter().map(|left| format!("a sandbox without an owner: {left}")));
+    for part in house.parts() {
+        if !part.is_alive() {
+            wrong.push(format!("{} does not live", part.name));
+        }
+        let said = part.said();
+        wrong.extend(
+            said.lines()
+                .filter(|line| line.contains("panicked at"))
+                .map(|line| format!("{}: {line}", part.name)),
+        );
+    }
+    wrong.extend(promises.wrong.iter().cloned());
+    wrong.extend(broken(&store, promises).await);
+    wrong
+}
+
+/// Waits until no job is open and no session is on its way.
+async fn until_done(store: &Store) -> Result<(), Vec<String>> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match unfinished(store).await {
+            Ok(open) if open.is_empty() => return Ok(()),
+            Ok(open) if Instant::now() > until => {
+                return Err(open.into_iter().map(|open| format!("waited in vain: {open}")).collect());
+            }
+            Err(error) if Instant::now() > until => {
+                return Err(vec![format!("the ledger cannot be read: {error}")]);
+            }
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+async fn end_all(store: &Store) {
+    for session in containrlab_store::testing::ready_sessions(store).await.expect("a read") {
+        let command = SessionCommand::RequestEnd { reason: EndReason::Learner, job: JobId(Uuid::now_v7()) };
+        let by = Provenance { actor: Actor::System("test"), request: RequestId(Uuid::now_v7()) };
+        // Refused when it has just ended.
+        let _ = store.execute::<Session>(session.0, command, &by).await;
+    }
+}
+
+/// The promises that were not kept.
+async fn broken(store: &Store, promises: &Promises) -> Vec<String> {
+    let mut broken = Vec::new();
+    for session in &promises.sessions {
+        if store.session(SessionId(*session)).await.expect("a read").is_none() {
+            broken.push(format!("the session {session} was promised and is not there"));
+        }
+    }
+    for job in &promises.jobs {
+        if store.job(JobId(*job)).await.expect("a read").is_none() {
+            broken.push(format!("the job {job} was promised and is not there"));
+        }
+    }
+    for attempt in &promises.attempts {
+        let row = store.attempt(AttemptId(*attempt)).await.expect("a read");
+        if row.is_none_or(|row| row.verdict.is_none()) {
+            broken.push(format!("the attempt {attempt} was promised and has no verdict"));
+        }
+    }
+    for session in &promises.ends {
+        let row = store.session(SessionId(*session)).await.expect("a read");
+        if row.is_none_or(|row| row.phase != Phase::Ended) {
+            broken.push(format!("the end of session {session} was promised and did not come"));
+        }
+    }
+    for (session, path, text) in &promises.files {
+        let tree = store.workspace_tree(WorkspaceId::of(SessionId(*session))).await.expect("a read");
+        let path = WorkspacePath::new(path).expect("a path");
+        let hash = tree.and_then(|(tree, _)| Some(tree.files.get(&path)?.hash.clone()));
+        let bytes = match hash {
+            Some(hash) => store.blob(&hash).await.expect("a read"),
+            None => None,
+        };
+        if bytes.as_deref() != Some(text.as_bytes()) {
+            broken.push(format!("the file {path} of session {session} was promised and is not there"));
+        }
+    }
+    broken
+}
