@@ -44,3 +44,89 @@ impl<'a> RawInserts<'a> {
         Ok(())
     }
 }
+
+/// The rows of a requested session (event, session, job), inserted bare in one transaction: what the ledger has to
+/// write for the same command, without loading, deciding, locking and checking.
+#[derive(Clone, Copy)]
+pub struct RawSessions<'a> {
+    store: &'a Store,
+}
+
+const EVENT: &str = "insert into baseline_events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
+       metadata, session_id) \
+     values ('session', $1, 1, 'SessionRequested', '1.0', $2, $3, $1)";
+
+const SESSION: &str = "insert into baseline_sessions (session_id, learner_id, lab_slug, lab_version, origin, phase, requested_at) \
+     values ($1, $2, 'lab1', $3, $4, 'starting', now())";
+
+const JOB: &str = "insert into baseline_jobs (job_id, kind, queue, priority, aggregate_id, session_id, learner_id, \
+       requested_at, available_at) \
+     values ($1, 'provision', 'provision', 10, $2, $2, $3, now(), now())";
+
+impl<'a> RawSessions<'a> {
+    /// Makes the tables, with the indexes and constraints of the real ones.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database is away or not migrated.
+    pub async fn prepare(store: &'a Store) -> Result<Self, StoreError> {
+        let make = format!(
+            "{MAKE}; create table if not exists baseline_sessions (like sessions including all); \
+             create table if not exists baseline_jobs (like jobs including all)"
+        );
+        store.database().await?.batch_execute(&make).await?;
+        Ok(Self { store })
+    }
+
+    /// Inserts the rows of one session.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database is away.
+    pub async fn insert(&self) -> Result<(), StoreError> {
+        let (session, learner, job) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::now_v7());
+        let version = "0".repeat(64);
+        let origin = json!({ "from": "starter" });
+        let payload = json!({ "type": "requested", "session": session, "learner": learner, "provision_job": job,
+            "lab": { "slug": "lab1", "version": version }, "origin": origin, "ttl_seconds": 60 });
+        let metadata = json!({ "actor": "system:bench", "request": session });
+        let mut database = self.store.database().await?;
+        let transaction = database.transaction().await?;
+        let event = transaction.prepare_cached(EVENT).await?;
+        transaction.execute(&event, &[&session, &payload, &metadata]).await?;
+        let row = transaction.prepare_cached(SESSION).await?;
+        transaction.execute(&row, &[&session, &learner, &version, &origin]).await?;
+        let owed = transaction.prepare_cached(JOB).await?;
+        transaction.execute(&owed, &[&job, &session, &learner]).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Sessions of 20 events, of which a projection of labs looks at the first and the last. Written bare: only the log is wanted.
+const LONG_LOG: &str = "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+     select 'session', session, n, \
+       case n when 1 then 'SessionRequested' when 20 then 'SessionEnded' else 'TerminalClosed' end, '1.0', \
+       case n when 1 then jsonb_build_object('type', 'requested', 'session', session, 'learner', session, \
+           'lab', jsonb_build_object('slug', 'lab' || get_byte(uuid_send(session), 0) % 8, 'version', repeat('0', 64)), \
+           'origin', '{\"from\": \"starter\"}'::jsonb, 'provision_job', session, 'ttl_seconds', 1800) \
+         when 20 then '{\"type\": \"ended\", \"reason\": {\"code\": \"expired\"}}' \
+         else '{\"type\": \"terminal_closed\", \"terminal\": \"main\", \"exit_code\": 0}' end, \
+       '{\"actor\": \"system:bench\", \"request\": \"00000000-0000-4000-8000-000000000000\"}' \
+     from (select gen_random_uuid() as session from generate_series(1, $1::bigint)) as sessions, generate_series(1, 20) as n";
+
+/// Makes the log longer by so many events, rounded to whole sessions of 20, as quickly as PostgreSQL can.
+///
+/// # Errors
+/// [`StoreError`] when the database is away or not migrated.
+pub async fn lengthen_log(store: &Store, events: u64) -> Result<(), StoreError> {
+    const AT_ONCE: u64 = 1000;
+    let mut sessions = events / 20;
+    let database = store.database().await?;
+    while sessions > 0 {
+        let now = sessions.min(AT_ONCE);
+        database.execute(LONG_LOG, &[&crate::rows::signed(now)]).await?;
+        sessions -= now;
+    }
+    // As autovacuum would have done by the time that a log is so long.
+    database.batch_execute("vacuum analyze events").await?;
+    Ok(())
+}

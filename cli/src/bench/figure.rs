@@ -40,7 +40,6 @@ pub(super) enum Better {
     /// A rate.
     More,
     /// A time or a size.
-    #[allow(dead_code, reason = "the first figure is a rate; times and sizes come with the next ones")]
     Less,
 }
 

@@ -4,6 +4,8 @@
 
 mod figure;
 mod ledger_append;
+mod ledger_sessions;
+mod rebuild;
 mod table;
 
 use crate::args::BenchArgs;
@@ -20,7 +22,13 @@ use table::Row;
 
 /// All figures, in the order of the table.
 fn figures() -> Vec<Box<dyn Figure>> {
-    vec![Box::new(ledger_append::LedgerAppend)]
+    vec![
+        Box::new(ledger_append::LedgerAppend),
+        Box::new(ledger_sessions::Throughput),
+        Box::new(ledger_sessions::Latency),
+        Box::new(rebuild::Rate),
+        Box::new(rebuild::Growth),
+    ]
 }
 
 /// Measures, prints the table, and gives 0 if every target is met.
