@@ -63,9 +63,8 @@ pub(crate) fn verdict(attempt: &AttemptRow, previous: Option<&AttemptRow>) -> Op
 
 fn metrics(verdict: &StoredVerdict, previous: Option<&StoredVerdict>) -> Vec<Metric> {
     // A build that stopped half-way was quick for the wrong reason: its figures compare with nothing.
-    let previous = previous.filter(|verdict| {
-        !verdict.failures.iter().any(|finding| finding.code.starts_with("docker_build"))
-    });
+    let previous = previous
+        .filter(|verdict| !verdict.failures.iter().any(|finding| finding.code.starts_with("docker_build")));
     let metric = |(name, value): (&String, &f64)| {
         let before = previous.and_then(|verdict| verdict.metrics.get(name)).copied();
         Metric {

@@ -155,8 +155,7 @@ async fn the_attempts_pages_tell_verdicts_and_how_figures_moved() {
     let list = ada.get("/attempts").await.expect(200);
     assert!(list.text.contains("1 finding") && list.text.contains("Passed"), "{}", list.text);
     let page = ada.get(&format!("/attempts/{}", last.expect("an attempt"))).await.expect(200);
-    for part in ["Image size", "117 MB", "−83.0 MB", "what the judge did", "All 2 checks are met."]
-    {
+    for part in ["Image size", "117 MB", "−83.0 MB", "what the judge did", "All 2 checks are met."] {
         assert!(page.text.contains(part), "{part} is missing in {}", page.text);
     }
     let lab = ada.get("/labs/lab1").await.expect(200);

@@ -3,7 +3,9 @@
 
 use cqrs_es::Aggregate;
 
-use super::{Expected, FileEntry, Workspace, WorkspaceCommand, WorkspaceError, WorkspaceEvent, WorkspacePath};
+use super::{
+    Expected, FileEntry, Workspace, WorkspaceCommand, WorkspaceError, WorkspaceEvent, WorkspacePath,
+};
 
 /// One change that somebody made in the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +69,7 @@ impl Workspace {
         };
         match self.decide(command) {
             Err(WorkspaceError::Unknown) => Err(WorkspaceError::Unknown),
-            Err(refusal) => {
-                self.decide(WorkspaceCommand::NoteNotKept { path, reason: refusal.to_string() })
-            }
+            Err(refusal) => self.decide(WorkspaceCommand::NoteNotKept { path, reason: refusal.to_string() }),
             done => done,
         }
     }

@@ -16,8 +16,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{DuplicateOf, Ledger, Recorded, StartOf};
-use crate::{StoreError, faults};
 use crate::rows::{column, signed, to_json};
+use crate::{StoreError, faults};
 
 /// One writer at a time per session, until its commit: so the positions on a session's timeline are in the order in
 /// which they become visible, and whoever reads on from a position misses nothing.
