@@ -35,6 +35,11 @@ pub(crate) struct House {
 impl House {
     /// Starts everything, and waits until it serves.
     pub(crate) async fn start(runners: usize) -> Self {
+        Self::start_at(runners, HASTE).await
+    }
+
+    /// As [`House::start`], with another haste.
+    pub(crate) async fn start_at(runners: usize, haste: u32) -> Self {
         // A short path, because sockets lie below it; open, because databases run as users of their own.
         let folder = tempfile::Builder::new().prefix("clf").tempdir_in("/tmp").expect("a folder");
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("an open folder");
@@ -50,7 +55,7 @@ impl House {
             ("REDIS_URL", &services.redis_url),
             ("RUNNER_TOKEN", &Uuid::new_v4().simple().to_string()),
             ("LABS_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/../labs")),
-            ("CONTAINRLAB_TEST_HASTE", &HASTE.to_string()),
+            ("CONTAINRLAB_TEST_HASTE", &haste.to_string()),
             ("RUST_LOG", "info"),
             ("PATH", &path),
         ]
@@ -80,7 +85,6 @@ impl House {
         runner.set("STATE_DIR", text(&state));
         runner.set("CONTAINRLAB_TEST_SANDBOXES", text(&self.sandboxes_of(number)));
         runner.set("RUNNER_CAPACITY", "6");
-        runner.set("TEST_RUNNER_PID", text(&self.folder.path().join(format!("{name}.pid"))));
         runner.revive(None);
         runner
     }
@@ -242,6 +246,11 @@ impl Part {
         std::fs::write(&self.pid_file, child.id().to_string()).expect("a pid file");
         self.child = Some(child);
         self.armed = fault.is_some();
+    }
+
+    /// The file that holds its process's number.
+    pub(crate) fn pid_file(&self) -> &Path {
+        &self.pid_file
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {

@@ -8,6 +8,7 @@ mod chaos;
 mod fire;
 mod house;
 mod learners;
+mod poison;
 mod services;
 
 use std::time::Duration;
