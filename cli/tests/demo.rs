@@ -1,6 +1,5 @@
 //! The main job end to end, as `make demo` does it: real api, runner, PostgreSQL, Redis and Docker, and the program's own client.
 
-#[allow(dead_code, unused_imports, reason = "each test binary takes what it needs")]
 mod support;
 
 use support::{Parts, System};

@@ -30,7 +30,7 @@ async fn write(store: &Store, session: SessionId, path: &str, content: &[u8]) {
     let entry = FileEntry {
         hash: store.put_blob(content).await.unwrap(),
         size: content.len() as u64,
-        executable: content.len() % 2 == 0,
+        executable: content.len().is_multiple_of(2),
     };
     let path = WorkspacePath::new(path).unwrap();
     change(store, session, WorkspaceCommand::Write { path, entry, expected: Expected::Anything }).await;

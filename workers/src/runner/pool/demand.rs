@@ -20,7 +20,7 @@ impl Demand {
     }
 
     pub(super) fn target(&mut self, now: Instant, limits: WarmSettings) -> usize {
-        while self.asked.front().is_some_and(|asked| now.duration_since(*asked) > WINDOW) {
+        while self.asked.front().is_some_and(|asked| now.duration_since(*asked) >= WINDOW) {
             self.asked.pop_front();
         }
         self.asked.len().max(limits.min).min(limits.max)
