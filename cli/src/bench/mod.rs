@@ -3,7 +3,6 @@
 //! To add a figure: implement [`Figure`] in a file of its own, and list it in [`figures`].
 
 mod figure;
-mod ledger_append;
 mod ledger_sessions;
 mod rebuild;
 mod table;
@@ -23,7 +22,6 @@ use table::Row;
 /// All figures, in the order of the table.
 fn figures() -> Vec<Box<dyn Figure>> {
     vec![
-        Box::new(ledger_append::LedgerAppend),
         Box::new(ledger_sessions::Throughput),
         Box::new(ledger_sessions::Latency),
         Box::new(rebuild::Rate),
