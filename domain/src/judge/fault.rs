@@ -3,20 +3,26 @@
 use super::progress::BuildReport;
 use crate::lab::Lab;
 
-/// Hosts that labs fetch packages from; a failure to reach them is not the learner's. Registries are not among them:
-/// a misspelt image is looked for there too, and that one is the learner's.
-const HOSTS: [&str; 11] = [
-    "pypi.org",
-    "files.pythonhosted.org",
-    "deb.debian.org",
-    "security.debian.org",
-    "archive.ubuntu.com",
-    "dl-cdn.alpinelinux.org",
-    "registry.npmjs.org",
-    "proxy.golang.org",
-    "sum.golang.org",
-    "index.crates.io",
-    "static.crates.io",
+/// Commands that fetch packages from wherever the image is set up to fetch them; that these mirrors can be reached is
+/// the platform's to see to. Images are not among what they fetch: a misspelt image is looked for at a registry too,
+/// and that one is the learner's.
+const PACKAGE_COMMANDS: [&str; 16] = [
+    "pip install",
+    "pip3 install",
+    "pip download",
+    "pip wheel",
+    "poetry install",
+    "uv sync",
+    "apt-get update",
+    "apt-get install",
+    "apt update",
+    "apt install",
+    "apk add",
+    "npm install",
+    "npm ci",
+    "go mod download",
+    "cargo fetch",
+    "cargo build",
 ];
 
 /// Words of programs that could not reach a host.
@@ -37,14 +43,17 @@ const UNREACHABLE: [&str; 14] = [
     "service unavailable",
 ];
 
-/// Why a failed build is the platform's fault, if it is: a package host out of reach, or an image of the lab's own list
+/// Why a failed build is the platform's fault, if it is: packages out of reach, or an image of the lab's own list
 /// that is not there.
 pub(super) fn platform_fault(lab: &Lab, report: &BuildReport) -> Option<String> {
     let text = report.text_of_failure().to_ascii_lowercase();
-    if let Some(host) = HOSTS.iter().find(|host| text.contains(*host))
+    let step = report.failed_step().map(|step| step.text.to_ascii_lowercase()).unwrap_or_default();
+    // Who names an address of their own answers for it.
+    if !step.contains("://")
+        && let Some(command) = PACKAGE_COMMANDS.iter().find(|command| step.contains(*command))
         && let Some(words) = UNREACHABLE.iter().find(|words| text.contains(*words))
     {
-        return Some(format!("{host} could not be reached from the build: {words}"));
+        return Some(format!("{command} could not reach the packages: {words}"));
     }
     let unresolved = ["failed to resolve source metadata", "pull access denied", "failed to do request"];
     if unresolved.iter().any(|words| text.contains(words)) {

@@ -298,8 +298,8 @@ fn faults_of_the_platform_never_count_against_the_learner() {
         "a step without a result"
     );
 
-    let failing = |text: &str| {
-        let text = format!("#6 [3/4] RUN pip install -r requirements.txt\n{text}");
+    let failing = |command: &str, text: &str| {
+        let text = format!("#6 [3/4] RUN {command}\n{text}");
         judged(move |action| match action {
             Action::Build { .. } => Observed::Build(BuildObserved {
                 exit_code: Some(1),
@@ -310,25 +310,40 @@ fn faults_of_the_platform_never_count_against_the_learner() {
         })
         .status
     };
-    for (text, status) in [
+    let pip = "pip install -r requirements.txt";
+    for (command, text, status) in [
         (
-            "#6 1.0 HTTPSConnectionPool(host='pypi.org', port=443): Max retries exceeded (Temporary failure in name resolution)\n#6 ERROR: exit code: 1",
+            pip,
+            "#6 1.0 Max retries exceeded (Temporary failure in name resolution)\n#6 ERROR: exit code: 1",
             VerdictStatus::Inconclusive,
         ),
         (
+            pip,
+            "#6 1.0 ERROR: No matching distribution found for flsk\n#6 ERROR: exit code: 1",
+            VerdictStatus::Failed,
+        ),
+        (
+            "pip install --index-url https://packages.example/ flask",
+            "#6 1.0 Max retries exceeded (Temporary failure in name resolution)\n#6 ERROR: exit code: 1",
+            VerdictStatus::Failed,
+        ),
+        (
+            "curl https://my-own-server.example",
             "#6 1.0 Could not resolve host: my-own-server.example\n#6 ERROR: exit code: 6",
             VerdictStatus::Failed,
         ),
         (
+            pip,
             "#6 ERROR: docker.io/library/python:3.13-slim: failed to resolve source metadata: no such host",
             VerdictStatus::Inconclusive,
         ),
         (
+            "true",
             "#6 ERROR: docker.io/library/python:3.13-slimm: failed to resolve source metadata: no such host",
             VerdictStatus::Failed,
         ),
     ] {
-        assert_eq!(failing(text), status, "{text}");
+        assert_eq!(failing(command, text), status, "{command}: {text}");
     }
 }
 
