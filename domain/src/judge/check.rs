@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::checks::{
-    Build, BuildCache, ContextExcludes, CopiesFromStage, DependenciesFirst, DockerfileExists,
-    DockerignoreExists, Health, Http, ImageSize, LeanFinalStage, MultiStage, NoPipCache,
-};
+use super::checks::CheckKind;
 use crate::lab::{TableReader, field_names, nearest};
 
 /// One rule of a lab.
@@ -43,77 +40,10 @@ struct Common {
     read_more: Option<String>,
 }
 
-macro_rules! check_kinds {
-    ($($name:literal => $kind:ident,)*) => {
-        /// The types of checks, each documented where its struct is.
-        #[derive(Debug, Clone, PartialEq, Serialize)]
-        #[serde(tag = "type")]
-        #[expect(missing_docs, reason = "each struct documents its type")]
-        pub enum CheckKind {
-            $(#[serde(rename = $name)] $kind($kind),)*
-        }
-
-        impl CheckKind {
-            /// The names of all types, as `lab.toml` writes them.
-            pub const TYPES: &'static [&'static str] = &[$($name),*];
-
-            /// The type's name.
-            pub fn type_name(&self) -> &'static str {
-                match self {
-                    $(Self::$kind(_) => $name,)*
-                }
-            }
-
-            /// The codes that it can give.
-            pub fn codes(&self) -> Vec<&str> {
-                match self {
-                    $(Self::$kind(check) => check.codes(),)*
-                }
-            }
-
-            fn title(&self) -> String {
-                match self {
-                    $(Self::$kind(check) => check.title(),)*
-                }
-            }
-
-            fn fields(name: &str) -> Option<&'static [&'static str]> {
-                match name {
-                    $($name => Some(field_names::<$kind>()),)*
-                    _ => None,
-                }
-            }
-
-            fn read<'t>(reader: &mut TableReader<'t>, name: &str, table: Spanned<DeTable<'t>>) -> Option<Self> {
-                match name {
-                    $($name => reader.read::<$kind>(table, concat!("the check ", $name)).map(Self::$kind),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-check_kinds! {
-    "dockerfile_exists" => DockerfileExists,
-    "dockerignore_exists" => DockerignoreExists,
-    "context_excludes" => ContextExcludes,
-    "dependencies_first" => DependenciesFirst,
-    "no_pip_cache" => NoPipCache,
-    "multi_stage" => MultiStage,
-    "copies_from_stage" => CopiesFromStage,
-    "lean_final_stage" => LeanFinalStage,
-    "build" => Build,
-    "build_cache" => BuildCache,
-    "image_size" => ImageSize,
-    "http" => Http,
-    "health" => Health,
-}
-
 impl Check {
     /// The codes that it can give.
     pub fn codes(&self) -> Vec<&str> {
-        self.kind.codes()
+        self.kind.rule().codes()
     }
 
     pub(crate) fn read<'t>(reader: &mut TableReader<'t>, table: Spanned<DeTable<'t>>) -> Option<Self> {
@@ -150,7 +80,7 @@ impl Check {
         let kind = CheckKind::read(reader, &name, Spanned::new(span, own))?;
         Some(Self {
             id: common.id.unwrap_or(common.kind),
-            title: common.title.unwrap_or_else(|| kind.title()),
+            title: common.title.unwrap_or_else(|| kind.rule().title()),
             hint: common.hint,
             why: common.why,
             read_more: common.read_more,

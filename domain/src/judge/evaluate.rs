@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Check, CheckKind};
+use super::check::Check;
 use super::checks::Answer;
+use super::facts::Facts;
 use super::fault::platform_fault;
 use super::observation::{Observation, Observed};
-use super::plan::{Action, Plan, StepId};
+use super::plan::{Action, Plan};
 use super::subject::Subject;
 use crate::lab::{Lab, LabFiles};
 use crate::verdict::{CheckResult, CheckStatus, Finding, Verdict, VerdictStatus};
@@ -20,33 +21,13 @@ const MAX_FINDINGS: usize = 20;
 /// Characters of such a line.
 const MAX_LOG_CHARS: usize = 500;
 
-/// What the checks know.
-pub(super) struct Facts<'a> {
-    pub(super) lab: &'a Lab,
-    pub(super) subject: &'a Subject<'a>,
-    observations: BTreeMap<&'a StepId, &'a Observation>,
-    /// The check under judgement.
-    current: &'a str,
-}
-
-impl<'a> Facts<'a> {
-    pub(super) fn observed(&self, step: &StepId) -> Option<&'a Observed> {
-        self.observations.get(step).map(|observation| &observation.observed)
-    }
-
-    /// Whether no check before this one needs a running container: the first of them tells when there is none.
-    pub(super) fn is_first_with_container(&self) -> bool {
-        let needs = |check: &&Check| matches!(check.kind, CheckKind::Http(_) | CheckKind::Health(_));
-        self.lab.checks.iter().find(needs).is_none_or(|check| check.id == self.current)
-    }
-}
-
 /// What the files alone say: the findings of all checks that need no engine. Takes well under a millisecond.
 pub fn static_findings(lab: &Lab, files: &LabFiles) -> Vec<Finding> {
     let dockerfile = Subject::dockerfile(files);
     let subject = Subject::new(files, dockerfile.as_ref());
-    let facts = Facts { lab, subject: &subject, observations: BTreeMap::new(), current: "" };
-    judge(&facts).0
+    let nothing_done = Plan { steps: Vec::new(), limits: lab.limits };
+    judge(Facts { lab, subject: &subject, plan: &nothing_done, observations: &BTreeMap::new(), current: "" })
+        .0
 }
 
 /// The verdict about these files, once the plan's steps are done.
@@ -63,13 +44,9 @@ pub fn evaluate(lab: &Lab, files: &LabFiles, plan: &Plan, observations: &[Observ
     }
     let dockerfile = Subject::dockerfile(files);
     let subject = Subject::new(files, dockerfile.as_ref());
-    let facts = Facts {
-        lab,
-        subject: &subject,
-        observations: observations.iter().map(|o| (&o.step, o)).collect(),
-        current: "",
-    };
-    let (mut failures, checks) = judge(&facts);
+    let by_step = observations.iter().map(|observation| (&observation.step, observation)).collect();
+    let (mut failures, checks) =
+        judge(Facts { lab, subject: &subject, plan, observations: &by_step, current: "" });
     // Every check must have been met: one that was skipped has not been.
     let passed = checks.iter().all(|check| check.status == CheckStatus::Passed);
     // A check that could not be looked at although nothing else failed still owes the learner a reason.
@@ -110,21 +87,11 @@ fn fault(lab: &Lab, plan: &Plan, observations: &[Observation]) -> Option<String>
     None
 }
 
-fn judge(facts: &Facts<'_>) -> (Vec<Finding>, Vec<CheckResult>) {
+fn judge(facts: Facts<'_>) -> (Vec<Finding>, Vec<CheckResult>) {
     let mut failures = Vec::new();
     let mut results = Vec::new();
     for check in &facts.lab.checks {
-        let facts = Facts {
-            lab: facts.lab,
-            subject: facts.subject,
-            observations: facts.observations.clone(),
-            current: &check.id,
-        };
-        let mut answer = answer(check, &facts);
-        // A lab that does not ask for a Dockerfile by a check of its own still has to say when there is none.
-        if answer == Answer::Skipped && is_build(check) && !asks_for_dockerfile(facts.lab) {
-            answer = facts.subject.dockerfile_fault().map_or(Answer::Skipped, Answer::from);
-        }
+        let answer = check.kind.rule().judge(&Facts { current: &check.id, ..facts });
         let status = match &answer {
             Answer::Met => CheckStatus::Passed,
             Answer::Unmet(_) => CheckStatus::Failed,
@@ -136,33 +103,6 @@ fn judge(facts: &Facts<'_>) -> (Vec<Finding>, Vec<CheckResult>) {
         results.push(CheckResult { check: check.id.clone(), title: check.title.clone(), status });
     }
     (failures, results)
-}
-
-fn answer(check: &Check, facts: &Facts<'_>) -> Answer {
-    let subject = facts.subject;
-    match &check.kind {
-        CheckKind::DockerfileExists(check) => check.judge(subject),
-        CheckKind::DockerignoreExists(check) => check.judge(subject),
-        CheckKind::ContextExcludes(check) => check.judge(subject),
-        CheckKind::DependenciesFirst(check) => check.judge(subject),
-        CheckKind::NoPipCache(check) => check.judge(subject),
-        CheckKind::MultiStage(check) => check.judge(subject),
-        CheckKind::CopiesFromStage(check) => check.judge(subject),
-        CheckKind::LeanFinalStage(check) => check.judge(subject),
-        CheckKind::Build(check) => check.judge(facts),
-        CheckKind::BuildCache(check) => check.judge(facts),
-        CheckKind::ImageSize(check) => check.judge(facts),
-        CheckKind::Http(check) => check.judge(facts),
-        CheckKind::Health(check) => check.judge(facts),
-    }
-}
-
-fn is_build(check: &Check) -> bool {
-    matches!(check.kind, CheckKind::Build(_))
-}
-
-fn asks_for_dockerfile(lab: &Lab) -> bool {
-    lab.checks.iter().any(|check| matches!(check.kind, CheckKind::DockerfileExists(_)))
 }
 
 /// Adds what the lab says about this check in its own words.

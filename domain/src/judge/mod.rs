@@ -12,13 +12,16 @@
 mod check;
 pub mod checks;
 mod evaluate;
+mod facts;
 mod fault;
 mod observation;
 mod plan;
+mod planner;
 pub mod progress;
 mod subject;
 
-pub use check::{Check, CheckKind};
+pub use check::Check;
+pub use checks::CheckKind;
 pub use evaluate::{evaluate, static_findings};
 pub use observation::{
     BuildObserved, ContainerState, HealthObserved, HttpObserved, HttpResponse, ImageObserved, Observation,

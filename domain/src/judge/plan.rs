@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::CheckKind;
-use super::checks::{Expected, HttpExpectation};
+use super::checks::HttpExpectation;
+use super::planner::Planner;
 use super::subject::Subject;
 use crate::lab::{Lab, LabFiles, Limits};
 
@@ -39,6 +39,8 @@ pub struct PlanStep {
     /// Steps that must have gone well before: see [`super::Observed::lets_go_on`]. When one has not, the step is
     /// answered with [`super::Observed::NotDone`].
     pub needs: Vec<StepId>,
+    /// The ids of the checks that look at it, in the lab's order.
+    pub asked_by: Vec<String>,
     /// What to do.
     pub action: Action,
 }
@@ -93,118 +95,16 @@ pub enum Action {
 }
 
 impl Plan {
-    /// What a lab's checks need to have done with these files. No step at all when no build could start; the static
-    /// checks then say why.
+    /// What a lab's checks need to have done with these files. No step that needs an image when no build could start;
+    /// the static checks then say why.
     pub fn for_lab(lab: &Lab, files: &LabFiles) -> Self {
-        let mut plan = Self { steps: Vec::new(), limits: lab.limits };
         let dockerfile = Subject::dockerfile(files);
         let subject = Subject::new(files, dockerfile.as_ref());
-        if subject.dockerfile_fault().is_some() {
-            return plan;
-        }
+        let mut planner = Planner::new(&subject, lab.limits);
         for check in &lab.checks {
-            plan.add(&check.kind, lab, &subject);
+            planner.ask_for(&check.id);
+            check.kind.rule().plan(&mut planner);
         }
-        plan
+        planner.finish()
     }
-
-    fn add(&mut self, check: &CheckKind, lab: &Lab, subject: &Subject<'_>) {
-        match check {
-            CheckKind::Build(_) => {
-                self.build();
-            }
-            CheckKind::BuildCache(check) => {
-                let build = self.build();
-                let action = Action::Rebuild {
-                    touch: check.touched(subject),
-                    timeout_seconds: self.limits.build_seconds,
-                };
-                self.step(rebuild_step(&check.touch), &[build], action);
-            }
-            CheckKind::ImageSize(_) => {
-                let build = self.build();
-                self.step(image_step(), &[build], Action::InspectImage);
-            }
-            CheckKind::Http(check) => {
-                let run = self.run(lab);
-                let action = Action::Http {
-                    run: run.clone(),
-                    expect: check.expectation(),
-                    within_seconds: check.within_seconds,
-                };
-                self.step(http_step(&check.expectation()), &[run], action);
-            }
-            CheckKind::Health(check) => {
-                let run = self.run(lab);
-                let action = Action::Health { run: run.clone(), within_seconds: check.within_seconds };
-                self.step(health_step(), &[run], action);
-            }
-            CheckKind::DockerfileExists(_)
-            | CheckKind::DockerignoreExists(_)
-            | CheckKind::ContextExcludes(_)
-            | CheckKind::DependenciesFirst(_)
-            | CheckKind::NoPipCache(_)
-            | CheckKind::MultiStage(_)
-            | CheckKind::CopiesFromStage(_)
-            | CheckKind::LeanFinalStage(_) => {}
-        }
-    }
-
-    fn build(&mut self) -> StepId {
-        let action = Action::Build { timeout_seconds: self.limits.build_seconds };
-        self.step(build_step(), &[], action)
-    }
-
-    /// One container serves all checks that only ask it something: it opens every port that one of them asks.
-    fn run(&mut self, lab: &Lab) -> StepId {
-        let build = self.build();
-        let mut ports: Vec<u16> = Vec::new();
-        let mut env = BTreeMap::new();
-        for check in &lab.checks {
-            if let CheckKind::Http(http) = &check.kind {
-                ports.push(http.port);
-                env.extend(http.env.clone());
-            }
-        }
-        ports.sort_unstable();
-        ports.dedup();
-        self.step(run_step(), &[build], Action::Run { ports, env, memory_mib: self.limits.memory_mib })
-    }
-
-    /// Adds a step once.
-    fn step(&mut self, id: StepId, needs: &[StepId], action: Action) -> StepId {
-        if !self.steps.iter().any(|step| step.id == id) {
-            self.steps.push(PlanStep { id: id.clone(), needs: needs.to_vec(), action });
-        }
-        id
-    }
-}
-
-pub(super) fn build_step() -> StepId {
-    StepId("build".to_owned())
-}
-
-pub(super) fn rebuild_step(touch: &[String]) -> StepId {
-    StepId(format!("rebuild {}", touch.join(" ")))
-}
-
-pub(super) fn image_step() -> StepId {
-    StepId("image".to_owned())
-}
-
-pub(super) fn run_step() -> StepId {
-    StepId("run".to_owned())
-}
-
-pub(super) fn http_step(expect: &HttpExpectation) -> StepId {
-    // Two checks that ask the same but expect different things are two steps.
-    let expected = match &expect.expected {
-        Expected { body_contains: None, json: None, .. } => String::new(),
-        other => format!(" {}", serde_json::to_string(other).unwrap_or_default()),
-    };
-    StepId(format!("http {}{} {}{expected}", expect.port, expect.path, expect.expected.status))
-}
-
-pub(super) fn health_step() -> StepId {
-    StepId("health".to_owned())
 }

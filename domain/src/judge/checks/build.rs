@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
+use super::{Answer, CheckKind, Rule, finding};
 use crate::dockerfile::LineSpan;
-use crate::judge::evaluate::Facts;
+use crate::judge::facts::Facts;
 use crate::judge::observation::{BuildObserved, Observed};
-use crate::judge::plan::build_step;
+use crate::judge::planner::{Planner, build_step};
+use crate::lab::Lab;
 use crate::verdict::Finding;
 
 /// The image builds.
@@ -23,22 +24,32 @@ pub struct Build {}
 /// Lines of a failed step's output that go with the finding.
 const LOG_LINES: usize = 40;
 
-impl Build {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for Build {
+    fn codes(&self) -> Vec<&str> {
         vec!["docker_build_failed"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "The image builds".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+    fn plan(&self, planner: &mut Planner<'_>) {
+        planner.build();
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
         match facts.observed(&build_step()) {
             Some(Observed::Build(build)) if build.exit_code == Some(0) => Answer::Met,
             Some(Observed::Build(build)) => failed_build(facts, build).into(),
-            _ => Answer::Skipped,
+            // A lab that does not ask for a Dockerfile by a check of its own still has to say when there is none.
+            _ if asks_for_dockerfile(facts.lab) => Answer::Skipped,
+            _ => facts.subject.dockerfile_fault().map_or(Answer::Skipped, Answer::from),
         }
     }
+}
+
+fn asks_for_dockerfile(lab: &Lab) -> bool {
+    lab.checks.iter().any(|check| matches!(check.kind, CheckKind::DockerfileExists(_)))
 }
 
 /// Says which step failed, on which line, with what output.

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::dependencies::install_steps;
-use super::{Answer, Ecosystem, finding};
+use super::{Answer, Ecosystem, Rule, finding};
 use crate::context::DockerIgnore;
 use crate::judge::Subject;
-use crate::judge::evaluate::Facts;
+use crate::judge::facts::Facts;
 use crate::judge::observation::Observed;
-use crate::judge::plan::rebuild_step;
+use crate::judge::plan::{Action, StepId};
+use crate::judge::planner::Planner;
 use crate::judge::progress::BuildStep;
 
 /// After a change of a source file, a second build takes the installed dependencies from the cache.
@@ -32,28 +33,25 @@ pub struct BuildCache {
     pub touch: Vec<String>,
 }
 
-impl BuildCache {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for BuildCache {
+    fn codes(&self) -> Vec<&str> {
         vec!["cache_not_used"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "A second build after an edit takes the dependencies from the cache".to_owned()
     }
 
-    /// The files to change: those that the lab names, or, when the learner has none of these, the first source file
-    /// that a build sends.
-    pub(in crate::judge) fn touched(&self, subject: &Subject<'_>) -> Vec<String> {
-        let named: Vec<String> =
-            self.touch.iter().filter(|path| subject.files.contains_key(*path)).cloned().collect();
-        if !named.is_empty() {
-            return named;
-        }
-        let is_source = DockerIgnore::parse(&self.ecosystem.source().join("\n"));
-        subject.copyable.iter().find(|path| is_source.excludes(path)).cloned().into_iter().collect()
+    fn plan(&self, planner: &mut Planner<'_>) {
+        let Some(build) = planner.build() else { return };
+        let action = Action::Rebuild {
+            touch: self.touched(planner.subject),
+            timeout_seconds: planner.limits.build_seconds,
+        };
+        planner.step(rebuild_step(&self.touch), &[build], action);
     }
 
-    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
         let step = rebuild_step(&self.touch);
         let Some(Observed::Build(build)) = facts.observed(&step) else { return Answer::Skipped };
         let Some(graph) = &facts.subject.graph else { return Answer::Skipped };
@@ -98,6 +96,24 @@ impl BuildCache {
         }
         findings.into()
     }
+}
+
+impl BuildCache {
+    /// The files to change: those that the lab names, or, when the learner has none of these, the first source file
+    /// that a build sends.
+    fn touched(&self, subject: &Subject<'_>) -> Vec<String> {
+        let named: Vec<String> =
+            self.touch.iter().filter(|path| subject.files.contains_key(*path)).cloned().collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let is_source = DockerIgnore::parse(&self.ecosystem.source().join("\n"));
+        subject.copyable.iter().find(|path| is_source.excludes(path)).cloned().into_iter().collect()
+    }
+}
+
+fn rebuild_step(touch: &[String]) -> StepId {
+    StepId(format!("rebuild {}", touch.join(" ")))
 }
 
 /// The second build's steps, each with whether it was cached.

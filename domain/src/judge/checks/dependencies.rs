@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::ecosystem::{Ecosystem, Install};
-use super::{Answer, finding};
+use super::{Answer, Rule, finding};
 use crate::context::DockerIgnore;
 use crate::dockerfile::shell::commands_of;
 use crate::dockerfile::{InstructionKind, Layout, Origin, StageGraph};
 use crate::judge::Subject;
+use crate::judge::facts::Facts;
 use crate::verdict::Finding;
 
 /// The list of dependencies is copied and installed before the source comes in, so that a change of the source does
@@ -49,20 +50,19 @@ pub(in crate::judge) struct InstallStep {
     install: Install,
 }
 
-impl DependenciesFirst {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for DependenciesFirst {
+    fn codes(&self) -> Vec<&str> {
         let (manifest, install) = self.ecosystem.codes();
         vec![manifest, install, "copy_source_missing", "layer_order_incorrect"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "Dependencies are installed before the source is copied".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
-        let Some(graph) = subject.graph.as_ref().filter(|_| subject.dockerfile_fault().is_none()) else {
-            return Answer::Skipped;
-        };
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
+        let Some(graph) = facts.graph() else { return Answer::Skipped };
         let is_manifest = matcher(self.manifests.as_deref(), self.ecosystem.manifests());
         let is_source = matcher(self.source.as_deref(), self.ecosystem.source());
         let layout = Layout::new(graph, &subject.copyable);
@@ -124,7 +124,9 @@ impl DependenciesFirst {
         }
         findings.into()
     }
+}
 
+impl DependenciesFirst {
     fn install_missing(
         &self,
         subject: &Subject<'_>,

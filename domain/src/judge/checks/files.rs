@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
-use crate::judge::{DOCKERIGNORE, Subject};
+use super::{Answer, Rule, finding};
+use crate::judge::DOCKERIGNORE;
+use crate::judge::facts::Facts;
 use crate::verdict::Place;
 
 /// There is a Dockerfile, and a build would not refuse it at once.
@@ -17,16 +18,17 @@ use crate::verdict::Place;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerfileExists {}
 
-impl DockerfileExists {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for DockerfileExists {
+    fn codes(&self) -> Vec<&str> {
         vec!["dockerfile_missing", "dockerfile_invalid"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "There is a Dockerfile that can be read".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
         subject.dockerfile_fault().map_or(Answer::Met, Answer::from)
     }
 }
@@ -42,16 +44,17 @@ impl DockerfileExists {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerignoreExists {}
 
-impl DockerignoreExists {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for DockerignoreExists {
+    fn codes(&self) -> Vec<&str> {
         vec!["dockerignore_missing"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "There is a .dockerignore".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
         let why = "Without it, docker build sends every file of the folder: history, virtual environments, secrets.";
         let hint = "Create a file called .dockerignore beside the Dockerfile, one pattern a line.";
         if !subject.files.contains_key(DOCKERIGNORE) {
@@ -88,16 +91,17 @@ pub struct ContextExcludes {
     pub keeps: Vec<String>,
 }
 
-impl ContextExcludes {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for ContextExcludes {
+    fn codes(&self) -> Vec<&str> {
         vec!["dockerignore_missing_entries", "dockerignore_excludes_needed"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "The build context holds what the image needs, and nothing else".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
         if !subject.files.contains_key(DOCKERIGNORE) || subject.context.ignore().rules().is_empty() {
             return Answer::Skipped;
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
-use crate::judge::evaluate::Facts;
+use super::{Answer, Rule, finding};
+use crate::judge::facts::Facts;
 use crate::judge::observation::{ContainerState, HttpResponse, Observed};
-use crate::judge::plan::{health_step, http_step, run_step};
+use crate::judge::plan::{Action, StepId};
+use crate::judge::planner::{Planner, run_step};
 use crate::verdict::Finding;
 
 /// A container of the image answers this HTTP request rightly, in time.
@@ -131,28 +132,24 @@ impl HttpExpectation {
     }
 }
 
-impl Http {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for Http {
+    fn codes(&self) -> Vec<&str> {
         vec!["docker_run_failed", &self.code]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         format!("A container answers {} on port {}", self.path, self.port)
     }
 
-    pub(in crate::judge) fn expectation(&self) -> HttpExpectation {
-        HttpExpectation {
-            port: self.port,
-            path: self.path.clone(),
-            expected: Expected {
-                status: self.status,
-                body_contains: self.body_contains.clone(),
-                json: self.json.clone(),
-            },
-        }
+    fn plan(&self, planner: &mut Planner<'_>) {
+        let Some(run) = planner.run(&[self.port], &self.env) else { return };
+        let expect = self.expectation();
+        let step = http_step(&expect);
+        let action = Action::Http { run: run.clone(), expect, within_seconds: self.within_seconds };
+        planner.step(step, &[run], action);
     }
 
-    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
         if let Some(answer) = run_failure(facts) {
             return answer;
         }
@@ -205,12 +202,35 @@ impl Http {
     }
 }
 
+impl Http {
+    fn expectation(&self) -> HttpExpectation {
+        HttpExpectation {
+            port: self.port,
+            path: self.path.clone(),
+            expected: Expected {
+                status: self.status,
+                body_contains: self.body_contains.clone(),
+                json: self.json.clone(),
+            },
+        }
+    }
+}
+
+fn http_step(expect: &HttpExpectation) -> StepId {
+    // Two checks that ask the same but expect different things are two steps.
+    let expected = match &expect.expected {
+        Expected { body_contains: None, json: None, .. } => String::new(),
+        other => format!(" {}", serde_json::to_string(other).unwrap_or_default()),
+    };
+    StepId(format!("http {}{} {}{expected}", expect.port, expect.path, expect.expected.status))
+}
+
 /// The answer for a check that needs a running container, when there is none: the first such check says why, the
 /// others are skipped.
 fn run_failure(facts: &Facts<'_>) -> Option<Answer> {
     match facts.observed(&run_step()) {
         Some(Observed::Run(run)) if run.state == ContainerState::Running => None,
-        Some(Observed::Run(run)) if facts.is_first_with_container() => {
+        Some(Observed::Run(run)) if facts.is_first_to_need(&run_step()) => {
             Some(gone(&run.state, &run.log).into())
         }
         _ => Some(Answer::Skipped),
@@ -270,16 +290,22 @@ fn thirty() -> u32 {
     30
 }
 
-impl Health {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for Health {
+    fn codes(&self) -> Vec<&str> {
         vec!["docker_run_failed", "health_status_missing", "health_status_unhealthy"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "Docker reports the container as healthy".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+    fn plan(&self, planner: &mut Planner<'_>) {
+        let Some(run) = planner.run(&[], &BTreeMap::new()) else { return };
+        let action = Action::Health { run: run.clone(), within_seconds: self.within_seconds };
+        planner.step(health_step(), &[run], action);
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
         if let Some(answer) = run_failure(facts) {
             return answer;
         }
@@ -303,4 +329,8 @@ impl Health {
         found.log = (!seen.log.is_empty()).then(|| seen.log.clone());
         found.into()
     }
+}
+
+fn health_step() -> StepId {
+    StepId("health".to_owned())
 }

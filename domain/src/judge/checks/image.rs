@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
-use crate::judge::evaluate::Facts;
+use super::{Answer, Rule, finding};
+use crate::judge::facts::Facts;
 use crate::judge::observation::Observed;
-use crate::judge::plan::image_step;
+use crate::judge::plan::{Action, StepId};
+use crate::judge::planner::Planner;
 
 /// The image is no larger than this, all layers together, uncompressed.
 ///
@@ -22,16 +23,21 @@ pub struct ImageSize {
     pub max_mb: u32,
 }
 
-impl ImageSize {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for ImageSize {
+    fn codes(&self) -> Vec<&str> {
         vec!["image_too_large"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         format!("The image is at most {} MB", self.max_mb)
     }
 
-    pub(in crate::judge) fn judge(&self, facts: &Facts<'_>) -> Answer {
+    fn plan(&self, planner: &mut Planner<'_>) {
+        let Some(build) = planner.build() else { return };
+        planner.step(image_step(), &[build], Action::InspectImage);
+    }
+
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
         let Some(Observed::Image(image)) = facts.observed(&image_step()) else { return Answer::Skipped };
         if image.size_bytes <= u64::from(self.max_mb) * 1_000_000 {
             return Answer::Met;
@@ -57,4 +63,8 @@ impl ImageSize {
         found.log = (!lines.is_empty()).then(|| lines.join("\n"));
         found.into()
     }
+}
+
+fn image_step() -> StepId {
+    StepId("image".to_owned())
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
+use super::{Answer, Rule, finding};
 use crate::dockerfile::shell::{SimpleCommand, commands_of};
 use crate::dockerfile::{Base, EdgeKind, InstructionKind, LineSpan, StageGraph};
-use crate::judge::Subject;
+use crate::judge::facts::Facts;
 
 /// The last stage is not the builder, does not start from it, and carries no compilers.
 ///
@@ -46,19 +46,18 @@ const TOOLS: [&str; 20] = [
     "dpkg-dev",
 ];
 
-impl LeanFinalStage {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for LeanFinalStage {
+    fn codes(&self) -> Vec<&str> {
         vec!["final_stage_is_builder", "build_tools_in_final"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "The builder's tools stay behind".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
-        let Some(graph) = subject.graph.as_ref().filter(|_| subject.dockerfile_fault().is_none()) else {
-            return Answer::Skipped;
-        };
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
+        let Some(graph) = facts.graph() else { return Answer::Skipped };
         let Some(last) = graph.last().filter(|_| graph.stages.len() > 1) else { return Answer::Skipped };
         let why = "Compilers and headers are needed to build, not to run; each is weight, and a tool for whoever breaks in.";
         // The last stage starts from a stage that builds, or from one that it also copies from.
@@ -109,7 +108,9 @@ impl LeanFinalStage {
             found.into()
         })
     }
+}
 
+impl LeanFinalStage {
     /// The tools that a stage installs and keeps, and where.
     fn installed_tools(&self, graph: &StageGraph<'_>, stage: usize) -> Option<(Vec<String>, LineSpan)> {
         for step in &graph.stages[stage].steps {

@@ -1,6 +1,6 @@
 //! The types of checks. Each is a struct whose fields are the keys that `lab.toml` gives it, with an example.
 //!
-//! A new type is a struct here, a line in `check_kinds!` and, when it needs an engine, a branch in `Plan`.
+//! A new type is a file here with a [`Rule`], and a line in [`check_kinds!`].
 
 mod build;
 mod build_cache;
@@ -14,18 +14,99 @@ mod pip;
 mod pip_cache;
 mod stages;
 
-pub use build::Build;
-pub use build_cache::BuildCache;
-pub use dependencies::DependenciesFirst;
-pub use ecosystem::Ecosystem;
-pub use files::{ContextExcludes, DockerfileExists, DockerignoreExists};
-pub use http::{Expected, Health, Http, HttpExpectation, JsonExpectation};
-pub use image::ImageSize;
-pub use lean::LeanFinalStage;
-pub use pip_cache::NoPipCache;
-pub use stages::{CopiesFromStage, MultiStage};
+use serde::Serialize;
+use toml::Spanned;
+use toml::de::DeTable;
 
+use super::facts::Facts;
+use super::planner::Planner;
+use crate::lab::{TableReader, field_names};
 use crate::verdict::Finding;
+
+pub use ecosystem::Ecosystem;
+pub use http::{Expected, HttpExpectation, JsonExpectation};
+
+/// A type of check: what it asks for, and how it judges.
+pub(super) trait Rule {
+    /// The codes that it can give.
+    fn codes(&self) -> Vec<&str>;
+
+    /// What it asks for, in words for the learner.
+    fn title(&self) -> String;
+
+    /// Asks for what has to be done with an engine before it can judge.
+    fn plan(&self, _planner: &mut Planner<'_>) {}
+
+    /// Judges.
+    fn judge(&self, facts: &Facts<'_>) -> Answer;
+}
+
+macro_rules! check_kinds {
+    ($($name:literal => $module:ident::$kind:ident,)*) => {
+        $(pub use $module::$kind;)*
+
+        /// The types of checks, each documented where its struct is.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "type")]
+        #[expect(missing_docs, reason = "each struct documents its type")]
+        pub enum CheckKind {
+            $(#[serde(rename = $name)] $kind($kind),)*
+        }
+
+        impl CheckKind {
+            /// The names of all types, as `lab.toml` writes them.
+            pub const TYPES: &'static [&'static str] = &[$($name),*];
+
+            /// The type's name.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                }
+            }
+
+            pub(super) fn rule(&self) -> &dyn Rule {
+                match self {
+                    $(Self::$kind(check) => check,)*
+                }
+            }
+
+            /// The keys of a type; `None` when there is no such type.
+            pub(super) fn fields(name: &str) -> Option<&'static [&'static str]> {
+                match name {
+                    $($name => Some(field_names::<$kind>()),)*
+                    _ => None,
+                }
+            }
+
+            pub(super) fn read<'t>(
+                reader: &mut TableReader<'t>,
+                name: &str,
+                table: Spanned<DeTable<'t>>,
+            ) -> Option<Self> {
+                match name {
+                    $($name => reader.read::<$kind>(table, concat!("the check ", $name)).map(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+check_kinds! {
+    "dockerfile_exists" => files::DockerfileExists,
+    "dockerignore_exists" => files::DockerignoreExists,
+    "context_excludes" => files::ContextExcludes,
+    "dependencies_first" => dependencies::DependenciesFirst,
+    "no_pip_cache" => pip_cache::NoPipCache,
+    "multi_stage" => stages::MultiStage,
+    "copies_from_stage" => stages::CopiesFromStage,
+    "lean_final_stage" => lean::LeanFinalStage,
+    "build" => build::Build,
+    "build_cache" => build_cache::BuildCache,
+    "image_size" => image::ImageSize,
+    "http" => http::Http,
+    "health" => http::Health,
+}
 
 /// What a check says about an attempt.
 #[derive(Debug, Clone, PartialEq)]

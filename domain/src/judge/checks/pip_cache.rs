@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::pip::PipCall;
-use super::{Answer, finding};
+use super::{Answer, Rule, finding};
 use crate::dockerfile::shell::{SimpleCommand, commands_of, home_of};
 use crate::dockerfile::{EdgeKind, Instruction, InstructionKind, StageGraph, mounts};
-use crate::judge::Subject;
+use crate::judge::facts::Facts;
 use crate::verdict::Finding;
 
 /// pip leaves no cache in the image: by `--no-cache-dir`, by `PIP_NO_CACHE_DIR`, by a cache mount, by removing it in the
@@ -21,19 +21,18 @@ use crate::verdict::Finding;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoPipCache {}
 
-impl NoPipCache {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for NoPipCache {
+    fn codes(&self) -> Vec<&str> {
         vec!["pip_cache_flag_missing"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "pip leaves no cache in the image".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
-        let Some(graph) = subject.graph.as_ref().filter(|_| subject.dockerfile_fault().is_none()) else {
-            return Answer::Skipped;
-        };
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
+        let Some(graph) = facts.graph() else { return Answer::Skipped };
         let findings: Vec<Finding> = shipped_stages(graph)
             .into_iter()
             .flat_map(|stage| leaks(graph, stage))

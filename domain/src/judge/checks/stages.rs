@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, finding};
+use super::{Answer, Rule, finding};
 use crate::dockerfile::{Edge, EdgeSource, StageGraph};
-use crate::judge::Subject;
+use crate::judge::facts::Facts;
 use crate::lab::nearest;
 
 /// The Dockerfile has more than one stage.
@@ -18,19 +18,18 @@ use crate::lab::nearest;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MultiStage {}
 
-impl MultiStage {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for MultiStage {
+    fn codes(&self) -> Vec<&str> {
         vec!["single_stage"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "The image is built in more than one stage".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
-        let Some(graph) = subject.graph.as_ref().filter(|_| subject.dockerfile_fault().is_none()) else {
-            return Answer::Skipped;
-        };
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
+        let Some(graph) = facts.graph() else { return Answer::Skipped };
         if graph.stages.len() > 1 {
             return Answer::Met;
         }
@@ -58,19 +57,18 @@ impl MultiStage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiesFromStage {}
 
-impl CopiesFromStage {
-    pub(in crate::judge) fn codes(&self) -> Vec<&str> {
+impl Rule for CopiesFromStage {
+    fn codes(&self) -> Vec<&str> {
         vec!["copy_from_missing", "builder_alias_missing"]
     }
 
-    pub(in crate::judge) fn title(&self) -> String {
+    fn title(&self) -> String {
         "The last stage takes what it needs from an earlier one".to_owned()
     }
 
-    pub(in crate::judge) fn judge(&self, subject: &Subject<'_>) -> Answer {
-        let Some(graph) = subject.graph.as_ref().filter(|_| subject.dockerfile_fault().is_none()) else {
-            return Answer::Skipped;
-        };
+    fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let subject = facts.subject;
+        let Some(graph) = facts.graph() else { return Answer::Skipped };
         let Some(last) = graph.last().filter(|_| graph.stages.len() > 1) else { return Answer::Skipped };
         let edges = graph.edges_into_image();
         let unnamed = edges.iter().find_map(|(_, edge)| dangling(graph, edge).map(|name| (*edge, name)));
