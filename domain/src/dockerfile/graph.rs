@@ -8,10 +8,15 @@ use super::Dockerfile;
 use super::diagnostic::Diagnostic;
 use super::instruction::{Instruction, InstructionKind};
 use super::lines::LineSpan;
+use super::mount::mounts;
+use super::scope::{Definition, Scope};
 use super::variables::expand;
 
 /// Longer chains of `FROM <stage>` are cut here.
 const MAX_CHAIN: usize = 256;
+
+/// Steps that `ONBUILD` adds to all stages together; beyond this no more are followed.
+const MAX_TRIGGERED: usize = 10_000;
 
 /// All stages of a Dockerfile, with names, bases and copies resolved.
 #[derive(Debug)]
@@ -35,11 +40,11 @@ pub struct Stage<'f> {
     pub base: Base,
     /// The lines of its `FROM`.
     pub span: LineSpan,
-    /// Its instructions after `FROM`.
+    /// Its instructions after `FROM`; before them those that the `ONBUILD` of the stage that it starts from adds.
     pub steps: Vec<Step<'f>>,
     /// What it takes from other stages and images.
     pub edges: Vec<Edge>,
-    definitions: HashMap<String, Vec<Definition>>,
+    pub(super) definitions: HashMap<String, Vec<Definition>>,
 }
 
 /// An instruction within a stage.
@@ -47,7 +52,7 @@ pub struct Stage<'f> {
 pub struct Step<'f> {
     /// Its number within the stage, counted from 0, `FROM` not included.
     pub index: usize,
-    /// The instruction.
+    /// The instruction; one that an `ONBUILD` added has the lines of that `ONBUILD`.
     pub instruction: &'f Instruction,
 }
 
@@ -102,15 +107,6 @@ pub enum EdgeSource {
     Image(String),
 }
 
-/// One `ENV` or `ARG` of a name.
-#[derive(Debug)]
-struct Definition {
-    step: usize,
-    /// `ENV` outlives its stage and wins over `ARG`.
-    is_env: bool,
-    value: String,
-}
-
 impl<'f> StageGraph<'f> {
     /// Resolves a Dockerfile. Never fails: what can't be resolved is told in `diagnostics`.
     ///
@@ -138,6 +134,7 @@ impl<'f> StageGraph<'f> {
             )
             .collect();
         let mut by_name: HashMap<String, usize> = HashMap::new();
+        let mut room = MAX_TRIGGERED;
         for instruction in &file.instructions {
             match &instruction.kind {
                 InstructionKind::From { image, name } => {
@@ -161,6 +158,7 @@ impl<'f> StageGraph<'f> {
                         edges: Vec::new(),
                         definitions: HashMap::new(),
                     });
+                    graph.add_triggered(&globals, &mut room);
                 }
                 InstructionKind::Arg(pairs) if graph.stages.is_empty() => {
                     for (name, value) in pairs {
@@ -198,6 +196,25 @@ impl<'f> StageGraph<'f> {
             Base::Scratch
         } else {
             Base::Image(image)
+        }
+    }
+
+    /// A build carries out what the `ONBUILD` lines of the base say, before the stage's own steps. They fire once: a
+    /// stage on top of this one does not see them again.
+    fn add_triggered(&mut self, globals: &HashMap<String, String>, room: &mut usize) {
+        let Some(Base::Stage(base)) = self.stages.last().map(|stage| stage.base.clone()) else { return };
+        let triggered: Vec<&'f Instruction> = self.stages[base]
+            .steps
+            .iter()
+            .filter_map(|step| match &step.instruction.kind {
+                InstructionKind::Onbuild(inner) => Some(&**inner),
+                _ => None,
+            })
+            .take(*room)
+            .collect();
+        *room -= triggered.len();
+        for instruction in triggered {
+            self.add_step(instruction, globals);
         }
     }
 
@@ -356,19 +373,22 @@ impl<'f> StageGraph<'f> {
         Scope { graph: self, stage, step }
     }
 
+    /// The steps that shape a stage as it is before one of its steps, last first: its own, then those of what it
+    /// starts from. Each with the number of its stage.
+    pub fn steps_back(&self, stage: usize, step: usize) -> impl Iterator<Item = (usize, Step<'f>)> {
+        self.chain(stage).enumerate().flat_map(move |(depth, stage)| {
+            let end = if depth == 0 { step.min(stage.steps.len()) } else { stage.steps.len() };
+            stage.steps[..end].iter().rev().map(|step| (stage.index, *step))
+        })
+    }
+
     /// The user that a step runs as: the last `USER` before it, `root` when there is none.
     pub fn user(&self, stage: usize, step: usize) -> String {
-        let mut limit = step;
-        for stage in self.chain(stage) {
-            let end = limit.min(stage.steps.len());
-            for step in stage.steps[..end].iter().rev() {
-                if let InstructionKind::User(user) = &step.instruction.kind {
-                    return self.scope(stage.index, step.index).expand(user);
-                }
-            }
-            limit = usize::MAX;
-        }
-        "root".to_owned()
+        let found = self.steps_back(stage, step).find_map(|(stage, step)| match &step.instruction.kind {
+            InstructionKind::User(user) => Some(self.scope(stage, step.index).expand(user)),
+            _ => None,
+        });
+        found.unwrap_or_else(|| "root".to_owned())
     }
 }
 
@@ -380,78 +400,4 @@ impl Edge {
             EdgeSource::Image(_) => None,
         }
     }
-}
-
-/// What a step sees of `ENV` and `ARG`.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope<'g, 'f> {
-    graph: &'g StageGraph<'f>,
-    stage: usize,
-    step: usize,
-}
-
-impl Scope<'_, '_> {
-    /// A variable's value: the last `ENV` of that name, else the last `ARG` of this stage.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let mut argument = None;
-        for (depth, stage) in self.graph.chain(self.stage).enumerate() {
-            let Some(definitions) = stage.definitions.get(name) else { continue };
-            let visible = match depth {
-                0 => &definitions[..definitions.partition_point(|d| d.step < self.step)],
-                _ => &definitions[..],
-            };
-            if let Some(found) = visible.iter().rev().find(|d| d.is_env) {
-                return Some(&found.value);
-            }
-            if depth == 0 {
-                argument = visible.last().map(|d| d.value.as_str());
-            }
-        }
-        argument
-    }
-
-    /// Fills variables into a text and removes its quotes.
-    pub fn expand(&self, text: &str) -> String {
-        if !text.contains(['$', '"', '\'', self.graph.file.escape]) {
-            return text.to_owned();
-        }
-        expand(text, self.graph.file.escape, &|name| self.get(name).map(str::to_owned))
-    }
-}
-
-/// One `--mount` of a `RUN`.
-#[derive(Debug)]
-pub(crate) struct Mount<'i> {
-    fields: Vec<(&'i str, &'i str)>,
-}
-
-impl<'i> Mount<'i> {
-    pub(crate) fn get(&self, name: &str) -> Option<&'i str> {
-        self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
-    }
-
-    pub(crate) fn kind(&self) -> &'i str {
-        self.get("type").unwrap_or("bind")
-    }
-
-    pub(crate) fn source(&self) -> Option<&'i str> {
-        self.get("source").or_else(|| self.get("src"))
-    }
-
-    pub(crate) fn target(&self) -> Option<&'i str> {
-        self.get("target").or_else(|| self.get("dst")).or_else(|| self.get("destination"))
-    }
-}
-
-/// The mounts of a `RUN`.
-pub(crate) fn mounts(instruction: &Instruction) -> impl Iterator<Item = Mount<'_>> {
-    instruction.flag_values("mount").map(|text| Mount {
-        fields: text
-            .split(',')
-            .map(|field| {
-                let (name, value) = field.split_once('=').unwrap_or((field, ""));
-                (name.trim(), value.trim())
-            })
-            .collect(),
-    })
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::graph::{Base, Edge, EdgeKind, StageGraph, mounts};
+use super::graph::{Base, Edge, EdgeKind, StageGraph};
 use super::instruction::{InstructionKind, Transfer};
 use super::lines::LineSpan;
+use super::mount::mounts;
 use crate::context::{DockerIgnore, GoGlob};
 
 /// Files placed in all stages together; beyond this nothing more is followed.

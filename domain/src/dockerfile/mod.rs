@@ -11,20 +11,28 @@
 //! against it where both speak the same language.
 
 mod diagnostic;
+mod effect;
 mod graph;
+mod image_name;
 mod instruction;
 mod layout;
 mod lines;
+mod mount;
+mod scope;
 pub mod shell;
 mod variables;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub(crate) use graph::mounts;
-pub use graph::{Base, Edge, EdgeKind, EdgeSource, Scope, Stage, StageGraph, Step};
+pub use effect::{Effect, Effects};
+pub use graph::{Base, Edge, EdgeKind, EdgeSource, Stage, StageGraph, Step};
+pub use image_name::ImageName;
 pub use instruction::{Command, Flag, Instruction, InstructionKind, Transfer};
 pub use layout::{Layout, Origin};
 pub use lines::{HereDoc, LineSpan};
+pub(crate) use mount::mounts;
+pub use scope::Scope;
 pub use variables::expand;
+pub(crate) use variables::matches;
 
 use lines::Reader;
 

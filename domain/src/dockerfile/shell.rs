@@ -14,6 +14,8 @@ pub struct SimpleCommand {
     pub assignments: Vec<(String, String)>,
     /// The program and its arguments. Empty when there are only assignments.
     pub words: Vec<String>,
+    /// `exec` stands before it: the program takes the shell's place.
+    pub replaces_shell: bool,
 }
 
 impl SimpleCommand {
@@ -100,7 +102,7 @@ fn is_shell_script(content: &str) -> bool {
     }
 }
 
-fn is_shell(program: &str) -> bool {
+pub(crate) fn is_shell(program: &str) -> bool {
     matches!(program, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh")
 }
 
@@ -316,6 +318,7 @@ impl Splitter<'_> {
             ) {
                 break;
             }
+            command.replaces_shell |= word == "exec";
             kept += 1;
         }
         command.words.drain(..kept);

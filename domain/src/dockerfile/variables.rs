@@ -184,7 +184,7 @@ fn trimmed<'v>(value: &'v str, pattern: &str, from_front: bool, longest: bool) -
 }
 
 /// Whether a pattern of `*` and `?` matches a whole text, in time linear in their product.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star = None;

@@ -1,6 +1,9 @@
 //! The judge judges meaning, not spelling: the cases that the original got wrong, and their neighbours.
 
+mod caches;
 mod dynamic;
+mod images;
+mod secrets;
 mod statics;
 
 use std::collections::BTreeSet;
@@ -51,6 +54,13 @@ fn findings(checks: &str, files: &LabFiles) -> Vec<Finding> {
 
 fn codes(checks: &str, files: &LabFiles) -> BTreeSet<String> {
     findings(checks, files).into_iter().map(|finding| finding.code).collect()
+}
+
+/// Each Dockerfile of a small Python project gives just these codes.
+fn judged(check: &str, expected: &[&str], dockerfiles: &[&str]) {
+    for dockerfile in dockerfiles {
+        assert_eq!(codes(check, &project(&format!("{dockerfile}\n"))), set(expected), "{dockerfile}");
+    }
 }
 
 fn set(codes: &[&str]) -> BTreeSet<String> {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::apt::AptCall;
 use super::{Answer, Rule, finding};
 use crate::dockerfile::shell::{SimpleCommand, commands_of};
-use crate::dockerfile::{Base, EdgeKind, InstructionKind, LineSpan, StageGraph};
+use crate::dockerfile::{Base, EdgeKind, ImageName, InstructionKind, LineSpan, StageGraph};
 use crate::judge::facts::Facts;
 
 /// The last stage is not the builder, does not start from it, and carries no compilers.
@@ -147,22 +148,29 @@ impl LeanFinalStage {
 
 /// Packages that a command installs (true) or removes (false), without versions.
 fn package_change(command: &SimpleCommand) -> Option<(bool, Vec<String>)> {
+    let without_version = |word: &str| word.split('=').next().unwrap_or(word).to_owned();
+    if let Some(call) = AptCall::read(command) {
+        let installs = match call.subcommand {
+            "install" => true,
+            "remove" | "purge" | "autoremove" => false,
+            _ => return None,
+        };
+        return Some((installs, call.words.into_iter().map(without_version).collect()));
+    }
     let mut words = command.arguments().iter().filter(|word| !word.starts_with('-'));
     let installs = match (command.program(), words.next()?.as_str()) {
-        ("apt-get" | "apt" | "aptitude" | "dnf" | "yum" | "microdnf", "install") | ("apk", "add") => true,
-        ("apt-get" | "apt" | "aptitude" | "dnf" | "yum", "remove" | "purge" | "autoremove")
-        | ("apk", "del") => false,
+        ("dnf" | "yum" | "microdnf", "install") | ("apk", "add") => true,
+        ("dnf" | "yum", "remove" | "autoremove") | ("apk", "del") => false,
         _ => return None,
     };
-    Some((installs, words.map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect()))
+    Some((installs, words.map(|word| without_version(word)).collect()))
 }
 
 /// Images that come with compilers.
 fn is_toolchain(image: &str) -> bool {
-    let name = image.rsplit('/').next().unwrap_or(image);
-    let name = name.split('@').next().unwrap_or(name);
-    let (name, tag) = name.split_once(':').unwrap_or((name, "latest"));
-    match name {
+    let image = ImageName::parse(image);
+    let tag = image.tag.unwrap_or("latest");
+    match image.short() {
         "golang" | "rust" | "gcc" | "maven" | "gradle" | "buildpack-deps" => true,
         "python" | "node" | "ruby" | "perl" => !["slim", "alpine"].iter().any(|small| tag.contains(small)),
         _ => false,

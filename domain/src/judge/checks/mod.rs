@@ -2,17 +2,28 @@
 //!
 //! A new type is a file here with a [`Rule`], and a line in [`check_kinds!`].
 
+mod add;
+mod apt;
+mod apt_lists;
 mod build;
 mod build_cache;
+mod caches;
 mod dependencies;
 mod ecosystem;
+mod entry;
 mod files;
+mod healthcheck;
 mod http;
 mod image;
+mod install_cache;
 mod lean;
+mod pinned_base;
 mod pip;
 mod pip_cache;
+mod secret_words;
+mod secrets;
 mod stages;
+mod user;
 
 use serde::Serialize;
 use toml::Spanned;
@@ -23,6 +34,7 @@ use super::planner::Planner;
 use crate::lab::{TableReader, field_names};
 use crate::verdict::Finding;
 
+pub use caches::Installer;
 pub use ecosystem::Ecosystem;
 pub use http::{Expected, HttpExpectation, JsonExpectation};
 
@@ -101,6 +113,14 @@ check_kinds! {
     "multi_stage" => stages::MultiStage,
     "copies_from_stage" => stages::CopiesFromStage,
     "lean_final_stage" => lean::LeanFinalStage,
+    "pinned_base" => pinned_base::PinnedBase,
+    "non_root_user" => user::NonRootUser,
+    "exec_form" => entry::ExecForm,
+    "healthcheck_declared" => healthcheck::HealthcheckDeclared,
+    "no_secrets" => secrets::NoSecrets,
+    "apt_lists_removed" => apt_lists::AptListsRemoved,
+    "copy_not_add" => add::CopyNotAdd,
+    "no_install_cache" => install_cache::NoInstallCache,
     "build" => build::Build,
     "build_cache" => build_cache::BuildCache,
     "image_size" => image::ImageSize,
