@@ -128,6 +128,12 @@ pub(crate) enum Images {
         #[arg(long)]
         fresh: bool,
     },
+    /// List those that are there, with their fingerprints
+    List {
+        /// Also the version of every package in them: two machines with the same list have the same images
+        #[arg(long)]
+        packages: bool,
+    },
 }
 
 /// Options of `demo`.

@@ -61,6 +61,7 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
         Command::Images(Images::Build { fresh }) => {
             println!("{}", commands::images::ensure(environment, fresh, &|line| println!("{line}")).await?);
         }
+        Command::Images(Images::List { packages }) => commands::images::list(environment, packages).await?,
         Command::Labs => return commands::labs::run(environment),
         Command::Lab(what) => return commands::lab::run(environment, what).await,
         Command::Context(args) => return commands::context::run(&args),

@@ -1,4 +1,4 @@
-//! `containrlab images build`, and the same as a step of others.
+//! `containrlab images build`, and the same as a step of others; `containrlab images list`.
 
 use containrlab_workers::images::Progress;
 use containrlab_workers::sandbox::Sandboxes;
@@ -24,4 +24,18 @@ pub(crate) async fn ensure(
     } else {
         "are ready; without btrfs, so sandboxes have no disk quota here".into()
     })
+}
+
+/// Prints the images that are there, one a line, and with `packages` what each was made of beneath it.
+pub(crate) async fn list(environment: &Environment, packages: bool) -> Result<(), Failure> {
+    let images = |error: containrlab_workers::sandbox::SandboxError| Failure::Images(error.to_string());
+    let sandboxes = Sandboxes::connect(crates::sandboxes(environment)?).await.map_err(images)?;
+    for image in sandboxes.images().recorded(packages).await.map_err(images)? {
+        let megabytes = image.bytes.div_ceil(1_000_000);
+        println!("{:<28} {:<44} {megabytes:>5} MB  {}", image.name, image.reference, image.id);
+        for (name, version) in image.packages {
+            println!("  {name} {version}");
+        }
+    }
+    Ok(())
 }

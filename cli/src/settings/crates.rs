@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use containrlab_api::RunnerToken;
 use containrlab_domain::workspace::WorkspaceLimits;
-use containrlab_workers::images::{ImageSettings, SiteSettings};
+use containrlab_workers::images::{ImageSettings, PackageIndexes, SiteSettings};
 use containrlab_workers::sandbox::{Limits, SandboxSettings};
 use containrlab_workers::settings::WarmSettings;
 
@@ -155,7 +155,7 @@ fn images(environment: &Environment) -> Result<ImageSettings, SettingError> {
         source: word(environment, &IMAGES_FROM)?.unwrap_or_default(),
         site: SiteSettings {
             extra_ca_certs,
-            pip_conf: SiteSettings::pip_conf_from(|name| environment.foreign(name)),
+            packages: PackageIndexes::read(|name| environment.foreign(name)),
             ..SiteSettings::default()
         },
         mirror: environment.text(&DEBIAN_MIRROR).map(str::to_owned),

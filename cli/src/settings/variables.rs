@@ -46,7 +46,7 @@ variables! {
     EXTRA_CA_CERTS = "those that the machine's administrator added", "A PEM file of further certificate authorities that builds trust, for networks with a proxy that opens TLS.";
 
     IMAGES_FROM = "auto", "Where images come from: `registry`, `debian` (built from Debian's packages), or `auto`, a registry where one answers.";
-    DEBIAN_MIRROR = "Debian's own", "The mirror from which images are built.";
+    DEBIAN_MIRROR = "Debian's own", "The mirror from which images are built; a snapshot mirror's archive of one day makes the same images again.";
     EGRESS_ALLOW = "none", "Private address ranges that sandboxes may reach all the same, such as `10.1.2.0/24`, with commas between them.";
 
     SESSION_TTL_SECONDS = "1800", "How long a session lives without being extended.";

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::context::Context;
-use super::{IMAGE_LABEL, Images};
+use super::{IMAGE_LABEL, ImageEntry, Images};
 use crate::sandbox::SandboxError;
 
 /// Lines of a failed build's log that are worth showing.
@@ -43,13 +43,13 @@ impl Images {
     /// Puts the network's settings on top of `from` and calls the result `reference`; without settings it is only named.
     pub(super) async fn put_site_layer(
         &self,
-        name: &str,
+        entry: &ImageEntry,
         from: &str,
         reference: &str,
     ) -> Result<(), SandboxError> {
-        let layer = self.settings.site.layer(from);
+        let layer = self.settings.site.layer(from, entry.certificates_env.as_deref());
         if !layer.is_empty() {
-            return self.build(name, layer, from, reference, false).await;
+            return self.build(&entry.name, layer, from, reference, false).await;
         }
         let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
         let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };

@@ -37,6 +37,9 @@ pub struct ImageEntry {
     /// Where the real image is to be had; none: it is always built.
     #[serde(default)]
     pub registry: Option<String>,
+    /// The variable by which programs of the real image want to be told of further certificates; none: they use the system's.
+    #[serde(default)]
+    pub certificates_env: Option<String>,
     /// Whether this is what sandboxes run, and not an image for learners.
     #[serde(default)]
     pub sandbox: bool,

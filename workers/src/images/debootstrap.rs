@@ -22,6 +22,19 @@ const LEFT_OUT: [&str; 7] = [
     "path-exclude=/usr/share/man/*",
 ];
 
+/// What Debian's own images set for apt: no downloads are left in a layer.
+/// Written once the root file system is there: as an option of the bootstrap it would clean this machine's caches.
+pub(super) const AS_IN_DOCKER: &str = r#"
+rm -f "$1"/var/cache/apt/*.bin
+cat > "$1/etc/apt/apt.conf.d/docker-clean" <<'END'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+END
+echo 'Apt::AutoRemove::SuggestsImportant "false";' > "$1/etc/apt/apt.conf.d/docker-autoremove-suggests"
+"#;
+
 impl Images {
     /// Makes a minimal root file system and imports it as `reference`, in one stream: nothing is laid down in between.
     pub(super) async fn debootstrap(
@@ -36,8 +49,15 @@ impl Images {
             "--format=tar",
             "--quiet",
             "--aptopt=Acquire::Languages \"none\"",
+            // As Debian's own images have it: a build that dies is begun anew, so nothing has to wait for the disk.
+            "--dpkgopt=force-unsafe-io",
         ]);
+        command.arg(format!("--customize-hook={AS_IN_DOCKER}"));
         command.args(LEFT_OUT.map(|option| format!("--dpkgopt={option}")));
+        if self.settings.mirror.as_deref().is_some_and(is_snapshot) {
+            // An index of a day that is past is no longer valid, and shall be taken all the same.
+            command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+        }
         command.args([suite, "-"]).args(&self.settings.mirror);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |detail: String| SandboxError::ImageBuild { name: name.to_owned(), detail };
@@ -82,5 +102,26 @@ impl Images {
             None => Ok(()),
             Some(error) => Err(failed(error.to_string())),
         }
+    }
+}
+
+/// Whether a mirror serves the packages of one day: snapshot mirrors have it in the path, as in `…/20251101T000000Z/`.
+fn is_snapshot(mirror: &str) -> bool {
+    mirror.split('/').map(str::as_bytes).any(|part| {
+        let digits = |range: std::ops::Range<usize>| part[range].iter().all(u8::is_ascii_digit);
+        part.len() == 16 && part[8] == b'T' && part[15] == b'Z' && digits(0..8) && digits(9..15)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_snapshot;
+
+    #[test]
+    fn a_snapshot_is_told_by_its_day() {
+        assert!(is_snapshot("http://mirror.example/archive/debian/20251101T000000Z/"));
+        assert!(is_snapshot("http://mirror.example/archive/debian/20251101T000000Z"));
+        assert!(!is_snapshot("http://mirror.example/debian"));
+        assert!(!is_snapshot("http://mirror.example/ëëëëëëëë/20251101"));
     }
 }

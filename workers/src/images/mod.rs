@@ -8,7 +8,9 @@ mod build;
 mod catalogue;
 mod context;
 mod debootstrap;
+mod packages;
 mod plan;
+mod recorded;
 mod site;
 
 use std::collections::HashSet;
@@ -20,6 +22,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 pub use self::catalogue::{Catalogue, ImageEntry};
+pub use self::packages::PackageIndexes;
+pub use self::recorded::ImageRecord;
 pub use self::site::SiteSettings;
 
 use self::plan::{Plan, Planned, Way};
@@ -76,7 +80,7 @@ pub struct ImageSettings {
 
 impl ImageSettings {
     /// Reads what is about this machine and its network, through `variable`: IMAGES_FROM, DEBIAN_MIRROR, EXTRA_CA_CERTS (a
-    /// PEM file; without it, what the machine's administrator added to Debian's certificates) and pip's own.
+    /// PEM file; without it, what the machine's administrator added to Debian's certificates) and those of pip, npm and Go.
     ///
     /// # Errors
     /// A sentence about a value that can't be used.
@@ -94,8 +98,7 @@ impl ImageSettings {
                     .map_err(|error| format!("EXTRA_CA_CERTS, {path}, can't be read: {error}"))?,
             ),
         };
-        let site =
-            SiteSettings { extra_ca_certs, pip_conf: SiteSettings::pip_conf_from(set), apt_conf: None };
+        let site = SiteSettings { extra_ca_certs, packages: PackageIndexes::read(set), apt_conf: None };
         Ok(Self { folder, agent, source, site, mirror: set("DEBIAN_MIRROR") })
     }
 }
@@ -172,7 +175,8 @@ impl Images {
         fresh: bool,
         progress: Progress<'_>,
     ) -> Result<String, SandboxError> {
-        let Planned { entry: ImageEntry { name, .. }, reference, way, .. } = image;
+        let Planned { entry, reference, way, .. } = image;
+        let name = &entry.name;
         if !fresh && self.is_there(&reference).await? {
             return Ok(reference);
         }
@@ -181,17 +185,17 @@ impl Images {
             Way::Pull(from) => {
                 progress(&format!("Pulling {name}"));
                 self.pull(&from).await?;
-                self.put_site_layer(&name, &from, &reference).await?;
+                self.put_site_layer(&entry, &from, &reference).await?;
             }
             Way::Debootstrap(suite) => {
                 progress(&format!("Making {name} of Debian packages"));
                 let raw = format!("{reference}-raw");
-                self.debootstrap(&name, &suite, &raw).await?;
-                self.put_site_layer(&name, &raw, &reference).await?;
+                self.debootstrap(name, &suite, &raw).await?;
+                self.put_site_layer(&entry, &raw, &reference).await?;
             }
             Way::Build { context, base } => {
                 progress(&format!("Building {name}"));
-                self.build(&name, context, &base, &reference, fresh).await?;
+                self.build(name, context, &base, &reference, fresh).await?;
             }
         }
         progress(&format!("{name} is ready ({:.1} s)", started.elapsed().as_secs_f64()));

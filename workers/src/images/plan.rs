@@ -6,11 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::catalogue::{Catalogue, ImageEntry};
 use super::context::Context;
-use super::{ImageSet, ImageSettings, LabImage};
+use super::{ImageSet, ImageSettings, LabImage, debootstrap};
 use crate::sandbox::SandboxError;
 
 /// Raised when the way of building changes so that the same ingredients give another image.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Name under which the sandbox's Dockerfile finds the agent's program in its context.
 const AGENT_FILE: &str = "agent";
@@ -73,12 +73,16 @@ impl Plan {
             let (way, without_agent) = match (&entry.registry, &entry.debootstrap) {
                 (Some(registry), _) if from_registry => {
                     digest.update(format!("pull {registry}"));
-                    settings.site.layer("").digest(&mut digest);
+                    settings.site.layer("", entry.certificates_env.as_deref()).digest(&mut digest);
                     (Way::Pull(registry.clone()), digest.clone())
                 }
                 (_, Some(suite)) => {
-                    digest.update(format!("debootstrap {suite} {:?}", settings.mirror));
-                    settings.site.layer("").digest(&mut digest);
+                    digest.update(format!(
+                        "debootstrap {suite} {:?} {}",
+                        settings.mirror,
+                        debootstrap::AS_IN_DOCKER
+                    ));
+                    settings.site.layer("", entry.certificates_env.as_deref()).digest(&mut digest);
                     (Way::Debootstrap(suite.clone()), digest.clone())
                 }
                 _ => {

@@ -1,14 +1,15 @@
 //! What the machine's own network asks of every image: certificates, package indexes, apt's settings.
 
 use super::context::Context;
+use super::packages::{GO_ENV, PackageIndexes};
 
 /// Settings that reach builds inside sandboxes by lying in the lab images. All empty on an ordinary machine.
 #[derive(Debug, Clone, Default)]
 pub struct SiteSettings {
     /// Further certificate authorities, PEM, for networks with a TLS-terminating proxy.
     pub extra_ca_certs: Option<String>,
-    /// The content of `/etc/pip.conf`; see [`SiteSettings::pip_conf_from`].
-    pub pip_conf: Option<String>,
+    /// Where pip, npm and Go fetch packages from.
+    pub packages: PackageIndexes,
     /// The content of a file in `/etc/apt/apt.conf.d`.
     pub apt_conf: Option<String>,
 }
@@ -16,28 +17,10 @@ pub struct SiteSettings {
 /// Where Debian wants an administrator to lay certificates.
 const LOCAL_CERTIFICATES: &str = "/usr/local/share/ca-certificates";
 
-/// pip's variables that make sense on another machine too: where packages come from and how long to wait, not paths.
-const PIP_VARIABLES: [(&str, &str); 4] = [
-    ("PIP_INDEX_URL", "index-url"),
-    ("PIP_EXTRA_INDEX_URL", "extra-index-url"),
-    ("PIP_TRUSTED_HOST", "trusted-host"),
-    ("PIP_DEFAULT_TIMEOUT", "timeout"),
-];
+/// All added certificates in one file, for programs that don't ask the system's.
+const CERTIFICATES_FILE: &str = "etc/ssl/site-certificates.pem";
 
 impl SiteSettings {
-    /// Makes a `pip.conf` of pip's variables in this machine's environment, read through `variable`; none if there is none.
-    pub fn pip_conf_from(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-        let lines: String = PIP_VARIABLES
-            .iter()
-            .filter_map(|(name, key)| Some((key, variable(name)?)))
-            .filter(|(_, value)| !value.trim().is_empty())
-            .map(|(key, value)| {
-                format!("{key} = {}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))
-            })
-            .collect();
-        (!lines.is_empty()).then(|| format!("[global]\n{lines}"))
-    }
-
     /// The certificate authorities that this machine's owner added to Debian's, which builds inside sandboxes need as much as
     /// this machine does; none if there are none.
     pub fn certificates_of_this_machine() -> Option<String> {
@@ -55,25 +38,36 @@ impl SiteSettings {
     }
 
     /// The context of a layer that puts the settings on top of an image; empty if there is nothing to put.
-    pub(super) fn layer(&self, base: &str) -> Context {
+    /// `certificates_env` is the variable by which the image's programs want to be told of further certificates.
+    pub(super) fn layer(&self, base: &str, certificates_env: Option<&str>) -> Context {
         let mut context = Context::default();
-        for (number, certificate) in self.certificates().into_iter().enumerate() {
+        let certificates = self.certificates();
+        let told = certificates_env.filter(|_| !certificates.is_empty());
+        if told.is_some() {
+            context.add(&format!("site/{CERTIFICATES_FILE}"), false, certificates.concat().into_bytes());
+        }
+        for (number, certificate) in certificates.into_iter().enumerate() {
             // One certificate a file: update-ca-certificates takes only the first of each.
             let path = format!("site/usr/local/share/ca-certificates/site-{number}.crt");
             context.add(&path, false, certificate.into_bytes());
         }
-        if let Some(pip) = &self.pip_conf {
-            context.add("site/etc/pip.conf", false, pip.clone().into_bytes());
+        for (path, content) in self.packages.files() {
+            context.add(&format!("site/{path}"), false, content.into_bytes());
         }
         if let Some(apt) = &self.apt_conf {
             context.add("site/etc/apt/apt.conf.d/90site", false, apt.clone().into_bytes());
         }
         if !context.is_empty() {
-            // An image without ca-certificates takes them in when the package is installed.
-            let dockerfile = format!(
+            // An image without ca-certificates takes them in when the package is installed, and so does Go's Dockerfile
+            // with Go's settings.
+            let mut dockerfile = format!(
                 "FROM {base}\nCOPY site/ /\n\
-                 RUN if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi\n"
+                 RUN if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi; \
+                 if [ -f /{GO_ENV} ] && command -v go >/dev/null; then cat /{GO_ENV} >> \"$(go env GOROOT)/go.env\"; fi\n"
             );
+            if let Some(variable) = told {
+                dockerfile.push_str(&format!("ENV {variable}=/{CERTIFICATES_FILE}\n"));
+            }
             context.add("Dockerfile", false, dockerfile.into_bytes());
         }
         context
@@ -115,18 +109,18 @@ mod tests {
 
     #[test]
     fn nothing_set_makes_no_layer() {
-        assert!(SiteSettings::default().layer("debian").is_empty());
+        assert!(SiteSettings::default().layer("node", Some("NODE_EXTRA_CA_CERTS")).is_empty());
     }
 
     #[test]
-    fn pip_conf_holds_only_what_is_set() {
-        let conf = SiteSettings::pip_conf_from(|name| match name {
-            "PIP_INDEX_URL" => Some("https://packages.example/simple\n".to_owned()),
-            "PIP_TRUSTED_HOST" => Some(String::new()),
-            "PIP_CERT" => Some("/etc/a-path-of-this-machine".to_owned()),
-            _ => None,
-        });
-        assert_eq!(conf.as_deref(), Some("[global]\nindex-url = https://packages.example/simple\n"));
-        assert_eq!(SiteSettings::pip_conf_from(|_| None), None);
+    fn only_who_asks_for_it_is_told_of_certificates_by_a_variable() {
+        let pem = "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----".to_owned();
+        let site = SiteSettings { extra_ca_certs: Some(pem), ..SiteSettings::default() };
+        let named = |variable| {
+            let tar = site.layer("node", variable).into_tar().unwrap();
+            String::from_utf8_lossy(&tar).contains("ENV NODE_EXTRA_CA_CERTS=/etc/ssl/site-certificates.pem")
+        };
+        assert!(named(Some("NODE_EXTRA_CA_CERTS")));
+        assert!(!named(None));
     }
 }

@@ -164,6 +164,11 @@ impl Sandboxes {
         self.inner.store.clean(&self.inner.settings.installation).await
     }
 
+    /// The images that sandboxes are made of.
+    pub fn images(&self) -> &Images {
+        &self.inner.images
+    }
+
     /// Removes the images that we made from the host's engine.
     ///
     /// # Errors
