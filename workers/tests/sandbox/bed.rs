@@ -45,6 +45,16 @@ impl Bed {
         Self { settings, sandboxes, docker }
     }
 
+    /// A prepared machine with every lab image: the golden volume that other test binaries use too.
+    pub(crate) async fn with_all_images() -> Self {
+        Self::with(|settings| {
+            settings.images.folder = all_images();
+            settings.state_dir = PathBuf::from(variable("CONTAINRLAB_TEST_STATE_DIR"));
+            settings.store_bytes = 64 << 30;
+        })
+        .await
+    }
+
     /// A new sandbox.
     pub(crate) async fn create(&self) -> Sandbox {
         self.sandboxes.create(spec()).await.expect("a sandbox")
@@ -179,16 +189,21 @@ fn agent() -> PathBuf {
     agent
 }
 
+fn all_images() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/images").canonicalize().expect("labs/images")
+}
+
 /// A folder of images with only the small ones, so that the golden volume is filled in a moment.
 fn few_images() -> PathBuf {
-    let all =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/images").canonicalize().expect("labs/images");
+    let all = all_images();
     let few = state_dir().join("images");
     std::fs::create_dir_all(&few).expect("a folder");
     let list = std::fs::read_to_string(all.join("images.toml")).expect("images.toml");
     let mut parts = list.split("[[image]]");
     let head = parts.next().unwrap_or_default().to_owned();
-    let wanted = parts.filter(|part| !part.contains("python"));
+    let small = ["debian:trixie-slim", "busybox:latest", "containrlab/sandbox:latest"];
+    let named = |part: &&str| small.iter().any(|name| part.contains(&format!("name = \"{name}\"")));
+    let wanted = parts.filter(named);
     let text = wanted.fold(head, |text, part| format!("{text}[[image]]{part}"));
     // Each test writes the same: by a rename, so that none reads half of it.
     let draft = few.join(Uuid::new_v4().to_string());

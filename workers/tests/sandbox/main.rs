@@ -6,5 +6,6 @@ mod agent;
 mod engine;
 mod isolation;
 mod lifecycle;
+mod stand_ins;
 mod volumes;
 mod warm;
