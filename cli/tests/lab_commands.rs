@@ -132,7 +132,7 @@ fn a_new_lab_is_accepted_and_its_mistakes_are_shown_with_their_lines() {
     let checked = containrlab(labs.path(), &["lab", "check", "volumes"]);
     let said = text(&checked.stderr);
     assert_eq!(checked.status.code(), Some(1), "{said}");
-    assert!(said.contains("lab.toml:4\n") && said.contains("4 | minuts = 20"), "{said}");
+    assert!(said.contains("lab.toml:5\n") && said.contains("5 | minuts = 20"), "{said}");
     assert!(said.contains("minutes"), "{said}");
 
     let right = fs::read_to_string(&manifest).expect("lab.toml").replace("minuts =", "minutes =");

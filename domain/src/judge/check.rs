@@ -1,5 +1,6 @@
 //! A check: one rule of a lab.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::DeTable;
@@ -29,14 +30,20 @@ pub struct Check {
 }
 
 /// The keys that every check may have beside those of its type.
-#[derive(Debug, Deserialize)]
-struct Common {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Common {
+    /// The type of the check.
     #[serde(rename = "type")]
     kind: String,
+    /// Its name within the lab; the type's name unless given.
     id: Option<String>,
+    /// What it asks for, in words for the learner, in place of the type's own.
     title: Option<String>,
+    /// How to go on when it is not met, in place of the type's own hint.
     hint: Option<String>,
+    /// Why it matters, in place of the type's own reason.
     why: Option<String>,
+    /// The id of the step of the text that explains it.
     read_more: Option<String>,
 }
 

@@ -21,6 +21,7 @@ pub mod progress;
 mod subject;
 
 pub use check::Check;
+pub(crate) use check::Common;
 pub use checks::CheckKind;
 pub use evaluate::{evaluate, static_findings};
 pub use observation::{

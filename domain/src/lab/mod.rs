@@ -9,11 +9,15 @@ mod markdown;
 mod nearest;
 mod parse;
 mod problem;
+mod reference;
+mod schema;
 mod table;
 
 pub use manifest::{Hint, Level, Limits, TextStep, WrongAnswer};
 pub use nearest::nearest;
 pub use problem::LabProblem;
+pub use reference::checks_reference;
+pub use schema::{expectation_schema, manifest_schema};
 pub(crate) use table::{TableReader, field_names};
 
 use std::collections::BTreeMap;

@@ -17,11 +17,11 @@ const SKELETON: [(&str, &str); 10] = [
     ("solution/Dockerfile", include_str!("skeleton/solution.Dockerfile")),
     (
         "wrong/no-dockerfile/expect.toml",
-        "about = \"Nothing was written.\"\ncodes = [\"dockerfile_missing\"]\nremove = [\"Dockerfile\"]\n",
+        "#:schema ../../../expect.schema.json\nabout = \"Nothing was written.\"\ncodes = [\"dockerfile_missing\"]\nremove = [\"Dockerfile\"]\n",
     ),
     (
         "wrong/misspelt-instruction/expect.toml",
-        "about = \"COPPY is no instruction.\"\ncodes = [\"dockerfile_invalid\"]\n",
+        "#:schema ../../../expect.schema.json\nabout = \"COPPY is no instruction.\"\ncodes = [\"dockerfile_invalid\"]\n",
     ),
     (
         "wrong/misspelt-instruction/Dockerfile",
@@ -29,7 +29,7 @@ const SKELETON: [(&str, &str); 10] = [
     ),
     (
         "wrong/forgets-the-app/expect.toml",
-        "about = \"The app is not copied, so the container ends at once.\"\ncodes = [\"docker_run_failed\"]\n",
+        "#:schema ../../../expect.schema.json\nabout = \"The app is not copied, so the container ends at once.\"\ncodes = [\"docker_run_failed\"]\n",
     ),
     ("wrong/forgets-the-app/Dockerfile", "FROM python:3.13-slim\nCMD [\"python\", \"app.py\"]\n"),
 ];

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod create;
 mod report;
+mod schema;
 mod try_folder;
 mod verify;
 
@@ -55,6 +56,10 @@ pub(crate) enum Lab {
         #[arg(long)]
         quick: bool,
     },
+    /// Write the JSON Schemas of lab.toml and expect.toml into LABS_DIR, for editors
+    Schema,
+    /// Print the page of all types of checks, as Markdown
+    Reference,
 }
 
 /// Does it, and gives the exit code.
@@ -65,6 +70,8 @@ pub(crate) async fn run(environment: &Environment, what: Lab) -> Result<u8, Fail
         Lab::Try { lab, folder, is_static, json } => {
             try_folder::run(environment, &lab, &folder, is_static, json).await
         }
+        Lab::Schema => schema::write(&crates::labs_dir(environment)?),
+        Lab::Reference => schema::print_reference(),
         Lab::Verify { labs, quick } => verify::run(environment, &folders(environment, &labs)?, quick).await,
     }
 }

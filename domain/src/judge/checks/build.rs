@@ -1,5 +1,6 @@
 //! The build itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, CheckKind, Rule, finding};
@@ -18,7 +19,7 @@ use crate::verdict::Finding;
 /// ```
 ///
 /// Codes: `docker_build_failed`. Skipped when there is no Dockerfile that can be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Build {}
 
 /// Lines of a failed step's output that go with the finding.

@@ -1,5 +1,6 @@
 //! The cache, tried out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dependencies::install_steps;
@@ -25,7 +26,7 @@ use crate::judge::progress::BuildStep;
 /// ```
 ///
 /// Codes: `cache_not_used`. Skipped when the first build fails, or when no step installs dependencies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildCache {
     /// Whose install steps must stay cached.
     pub ecosystem: Ecosystem,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ecosystem::{Ecosystem, Install};
@@ -29,7 +30,7 @@ use crate::verdict::Finding;
 ///
 /// Codes: `copy_requirements_missing`, `pip_install_missing` (for other ecosystems `copy_manifest_missing`,
 /// `install_missing`), `copy_source_missing`, `layer_order_incorrect`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DependenciesFirst {
     /// Whose dependencies.
     pub ecosystem: Ecosystem,

@@ -1,12 +1,13 @@
 //! What "dependencies" and "source" mean in each language's world.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pip::PipCall;
 use crate::dockerfile::shell::SimpleCommand;
 
 /// A package manager and its habits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ecosystem {
     /// Python's pip, and uv.

@@ -1,5 +1,6 @@
 //! Checks about which files there are, and which of them a build sends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -15,7 +16,7 @@ use crate::verdict::Place;
 /// ```
 ///
 /// Codes: `dockerfile_missing`, `dockerfile_invalid`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DockerfileExists {}
 
 impl Rule for DockerfileExists {
@@ -41,7 +42,7 @@ impl Rule for DockerfileExists {
 /// ```
 ///
 /// Codes: `dockerignore_missing`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DockerignoreExists {}
 
 impl Rule for DockerignoreExists {
@@ -82,7 +83,7 @@ impl Rule for DockerignoreExists {
 ///
 /// Codes: `dockerignore_missing_entries`, `dockerignore_excludes_needed`. Skipped when there is no `.dockerignore`
 /// and another check of the lab says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContextExcludes {
     /// Must not be part of the context.
     pub paths: Vec<String>,

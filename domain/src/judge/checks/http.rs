@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -27,7 +28,7 @@ use crate::verdict::Finding;
 /// ```
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `healthcheck_failed`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Http {
     /// Port of the container.
     pub port: u16,
@@ -64,7 +65,7 @@ fn healthcheck_failed() -> String {
 }
 
 /// A value within a JSON text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonExpectation {
     /// Where it stands, as a JSON pointer (RFC 6901): `/status`.
@@ -279,7 +280,7 @@ fn cause(error: &str) -> &str {
 /// ```
 ///
 /// Codes: `docker_run_failed`, `health_status_missing`, `health_status_unhealthy`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Seconds from the container's start.
     #[serde(default = "thirty")]

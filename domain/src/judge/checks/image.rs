@@ -1,5 +1,6 @@
 //! The image's size.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -17,7 +18,7 @@ use crate::judge::planner::Planner;
 /// ```
 ///
 /// Codes: `image_too_large`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImageSize {
     /// The largest size that passes, in millions of bytes.
     pub max_mb: u32,

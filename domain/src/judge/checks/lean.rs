@@ -1,5 +1,6 @@
 //! A last stage without the builder's tools.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::apt::AptCall;
@@ -17,7 +18,7 @@ use crate::judge::facts::Facts;
 /// ```
 ///
 /// Codes: `final_stage_is_builder`, `build_tools_in_final`. Skipped when there is but one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeanFinalStage {
     /// Packages that only a build needs, in place of the usual ones.
     pub tools: Option<Vec<String>>,

@@ -25,6 +25,7 @@ mod secrets;
 mod stages;
 mod user;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -88,6 +89,11 @@ macro_rules! check_kinds {
                     $($name => Some(field_names::<$kind>()),)*
                     _ => None,
                 }
+            }
+
+            /// Every type with the schema of its own keys, in the order of this list.
+            pub(crate) fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+                vec![$(($name, $kind::json_schema(generator)),)*]
             }
 
             pub(super) fn read<'t>(

@@ -1,5 +1,6 @@
 //! Checks about stages and what the image takes from them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -15,7 +16,7 @@ use crate::lab::nearest;
 /// ```
 ///
 /// Codes: `single_stage`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MultiStage {}
 
 impl Rule for MultiStage {
@@ -54,7 +55,7 @@ impl Rule for MultiStage {
 ///
 /// Codes: `copy_from_missing`, `builder_alias_missing` (a `--from` whose name no stage has). Skipped when there is but
 /// one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CopiesFromStage {}
 
 impl Rule for CopiesFromStage {
