@@ -112,6 +112,7 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
         SessionEvent::TerminalClosed { terminal, exit_code } => {
             (Session, format!("The shell of the terminal {terminal} ended with {exit_code}."))
         }
+        SessionEvent::SandboxTroubled { trouble } => (Failure, trouble.sentence().to_owned()),
         // What jobs do is told by the narrator, who knows their names. Of a beginning the outcome follows soon.
         SessionEvent::JobRequested { .. }
         | SessionEvent::JobStarted { .. }

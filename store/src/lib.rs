@@ -26,6 +26,7 @@ mod jobs;
 pub mod labs;
 mod learners;
 mod ledger;
+mod line;
 pub mod live;
 mod logins;
 mod migrate;
@@ -58,6 +59,7 @@ pub use idempotency::{KEPT as ANSWERS_KEPT, KeptAnswer, KeyedRequest, RequestCla
 pub use jobs::{JobRow, JobRowState};
 pub use learners::LearnerRow;
 pub use ledger::{CommandError, Committed, DuplicateOf, Ledger, Recorded, StartOf, StreamContext};
+pub use line::Line;
 pub use migrate::{MigrationReport, migrate};
 pub use projector::{LabStatistics, ProjectionStatus, Rebuilt};
 pub use recordings::{Chunk, ChunkCode, RecordingKind, RecordingRow, TerminalRow};

@@ -1,14 +1,13 @@
 //! Sessions as pages and runners read them.
 
 use containrlab_domain::ids::{LabRef, LabSlug, LearnerId, RunnerId, SandboxId, SessionId};
-use containrlab_domain::session::{EndReason, Origin, Phase};
+use containrlab_domain::session::{EndReason, Origin, Phase, Trouble};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::queue::LINE;
 use crate::rows::{column, json, json_or_null, unsigned_32, word};
 use crate::{Store, StoreError};
 
@@ -41,6 +40,8 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
     /// Why it ends or has ended.
     pub end_reason: Option<EndReason>,
+    /// What last went wrong in its sandbox, and when.
+    pub trouble: Option<(Trouble, Timestamp)>,
     /// PostgreSQL's clock at this read: what `expires_at` is to be compared with.
     pub now: Timestamp,
 }
@@ -69,7 +70,7 @@ pub enum LabStateWord {
 }
 
 const COLUMNS: &str = "session_id, learner_id, lab_slug, lab_version, origin, phase, extensions, runner_id, \
-                       sandbox_id, requested_at, ready_at, expires_at, ended_at, end_reason, clock_timestamp() as now";
+                       sandbox_id, requested_at, ready_at, expires_at, ended_at, end_reason, trouble, troubled_at, clock_timestamp() as now";
 
 impl SessionRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -87,6 +88,7 @@ impl SessionRow {
             expires_at: column(row, "expires_at")?,
             ended_at: column(row, "ended_at")?,
             end_reason: json_or_null(row, "end_reason")?,
+            trouble: json_or_null(row, "trouble")?.zip(column(row, "troubled_at")?),
             now: column(row, "now")?,
         })
     }
@@ -175,18 +177,6 @@ impl Store {
                 Ok(LabState { slug: word(row, "lab_slug")?, state, active_session })
             })
             .collect()
-    }
-
-    /// Where a session stands in the line for a sandbox: 1 is next. `None` when it does not wait.
-    ///
-    /// # Errors
-    /// See [`Store::session`].
-    pub async fn place_in_line(&self, session: SessionId) -> Result<Option<u32>, StoreError> {
-        let client = self.database().await?;
-        let statement = client.prepare_cached(LINE).await?;
-        let row = client.query_opt(&statement, &[&session.0]).await?;
-        let place = row.map(|row| column::<i64>(&row, "place")).transpose()?;
-        Ok(place.and_then(|place| u32::try_from(place).ok()))
     }
 
     async fn sessions_where(

@@ -1,7 +1,11 @@
 //! Where a session stands: the header's state and clock, and the steps of its start or the words of its end.
 
+use std::time::Duration;
+
 use askama::Template;
 use jiff::Timestamp;
+
+use crate::words;
 
 /// The session's state. SSE event `status`; replaces header and stage. Send it whenever the stage, the place in line or
 /// the end time changes; the clock itself runs in the page.
@@ -14,6 +18,8 @@ pub struct StatusPartial {
     pub lab_slug: String,
     /// Where it stands.
     pub stage: Stage,
+    /// What went wrong in the sandbox just now, and what to do about it.
+    pub notice: Option<String>,
     /// When its time is up; `None` before the clock runs and after the end.
     pub expires_at: Option<Timestamp>,
     /// The server's time at rendering, so that a wrong clock of the browser does not matter.
@@ -34,6 +40,8 @@ pub enum Stage {
     InLine {
         /// Its place, from 1.
         place: u32,
+        /// How long that will take, as far as anybody can tell.
+        wait: Option<Duration>,
     },
     /// A runner prepares its sandbox.
     Preparing {
@@ -79,7 +87,7 @@ impl StatusPartial {
     fn announcement(&self) -> String {
         match &self.stage {
             Stage::Requested => "Your session is requested.".to_owned(),
-            Stage::InLine { place } => format!("You are in line, place {place}."),
+            Stage::InLine { place, .. } => format!("You are in line, place {place}."),
             Stage::Preparing { .. } => "Your sandbox is being prepared.".to_owned(),
             Stage::Ready => "Your sandbox is ready.".to_owned(),
             Stage::Ending => "The session is ending.".to_owned(),
@@ -90,8 +98,8 @@ impl StatusPartial {
     /// The pill in the header.
     fn label(&self) -> String {
         match &self.stage {
-            Stage::Requested => "Requested".to_owned(),
-            Stage::InLine { place } => format!("In line · place {place}"),
+            Stage::Requested => "Starting".to_owned(),
+            Stage::InLine { place, .. } => format!("In line · place {place}"),
             Stage::Preparing { .. } => "Preparing".to_owned(),
             Stage::Ready => "Ready".to_owned(),
             Stage::Ending => "Ending…".to_owned(),
@@ -130,7 +138,7 @@ impl StatusPartial {
     fn steps(&self) -> [StartStep; 4] {
         let (current, line_detail, preparing_detail) = match &self.stage {
             Stage::Requested => (0, String::new(), ""),
-            Stage::InLine { place } => (1, place_in_words(*place), ""),
+            Stage::InLine { place, wait } => (1, place_in_words(*place, *wait), ""),
             Stage::Preparing { detail } => (2, String::new(), detail.as_str()),
             _ => (3, String::new(), ""),
         };
@@ -152,9 +160,17 @@ impl StatusPartial {
     }
 }
 
-fn place_in_words(place: u32) -> String {
-    match place {
-        0 | 1 => "You are next. It starts as soon as there is room.".to_owned(),
-        _ => format!("You are number {place}. It starts by itself as soon as there is room."),
+fn place_in_words(place: u32, wait: Option<Duration>) -> String {
+    let place = match place {
+        0 | 1 => "You are next. It starts by itself as soon as there is room".to_owned(),
+        _ => format!("You are number {place}. It starts by itself as soon as there is room"),
+    };
+    match wait.map(|wait| wait.as_secs()) {
+        None => format!("{place}."),
+        Some(..60) => format!("{place}, going by recent sessions within a minute."),
+        Some(seconds) => {
+            let minutes = words::count(seconds.div_ceil(60), "minute", "minutes");
+            format!("{place}, going by recent sessions in about {minutes}.")
+        }
     }
 }

@@ -375,7 +375,12 @@ fn the_status_offers_what_its_stage_allows() {
     let ready = of(Stage::Ready);
     assert!(ready.contains("/end\"") && ready.contains("/extend\"") && ready.contains("data-clock"));
     assert!(!ready.contains("class=\"stage"));
-    let in_line = of(Stage::InLine { place: 3 });
+    let troubled = StatusPartial { notice: Some("It was full.".into()), ..samples::status(Stage::Ready) };
+    let troubled = troubled.render().expect("it renders");
+    assert!(troubled.contains(">It was full.</p>") && !ready.contains("role=\"alert\""));
+    let in_line = of(Stage::InLine { place: 3, wait: Some(std::time::Duration::from_secs(400)) });
+    assert!(in_line.contains("in about 7 minutes."));
+    assert!(!of(Stage::InLine { place: 1, wait: None }).contains("recent sessions"));
     assert!(
         in_line.contains("You are number 3.")
             && in_line.contains("In line · place 3")

@@ -46,6 +46,11 @@ pub trait SandboxHost: Send + Sync + 'static {
     async fn adopt(&self, sandbox: SandboxId) -> Result<HostedSandbox, SandboxError>;
     /// Why a sandbox is dead, as a stable reason code; `None` while it lives.
     async fn cause_of_death(&self, sandbox: SandboxId) -> Result<Option<String>, SandboxError>;
+    /// Whether a sandbox can write hardly anything more to its disk; `None` where nobody counts.
+    async fn is_disk_full(&self, sandbox: SandboxId) -> Result<Option<bool>, SandboxError> {
+        let _ = sandbox;
+        Ok(None)
+    }
     /// Removes a sandbox with all that belongs to it. One that is not there is fine.
     async fn remove(&self, sandbox: SandboxId) -> Result<(), SandboxError>;
     /// Removes what is left of sandboxes that are gone.
@@ -80,6 +85,10 @@ impl SandboxHost for Sandboxes {
             tracing::warn!(%sandbox, code = cause.code, detail = cause.detail, "a sandbox is dead");
             cause.code.to_owned()
         }))
+    }
+
+    async fn is_disk_full(&self, sandbox: SandboxId) -> Result<Option<bool>, SandboxError> {
+        Self::is_disk_full(self, sandbox).await.map(Some)
     }
 
     async fn remove(&self, sandbox: SandboxId) -> Result<(), SandboxError> {

@@ -101,7 +101,7 @@ impl Follower {
         }
         if !entries.is_empty() || self.snapshot.as_ref().is_none_or(Snapshot::waits) {
             let snapshot = Snapshot::read(&self.app, self.session).await?;
-            let session = SessionJson::new(&snapshot.session, snapshot.place_in_line);
+            let session = SessionJson::new(&snapshot.session, snapshot.line);
             let plain = serde_json::to_string(&SessionJson { now: Timestamp::UNIX_EPOCH, ..session.clone() })
                 .map_err(Error::internal)?;
             if self.sent.as_ref() != Some(&plain) {

@@ -3,7 +3,7 @@
 use containrlab_domain::ids::SessionId;
 use containrlab_domain::session::Phase;
 use containrlab_domain::workspace::Tree;
-use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, SessionRow};
+use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, Line, SessionRow};
 use containrlab_web_templates::{FilesPartial, JobsPartial, StatusPartial, VerdictPartial};
 
 use crate::Error;
@@ -16,8 +16,8 @@ use crate::view;
 pub(crate) struct Snapshot {
     /// The session.
     pub(crate) session: SessionRow,
-    /// Its place in line.
-    pub(crate) place_in_line: Option<u32>,
+    /// How it stands in line.
+    pub(crate) line: Option<Line>,
     /// Its files.
     pub(crate) tree: Tree,
     /// Its jobs, oldest first.
@@ -36,7 +36,7 @@ impl Snapshot {
         let resumable =
             session.phase == Phase::Ended && app.store.active_session(learner, slug).await?.is_none();
         Ok(Self {
-            place_in_line: reads::place_in_line(app, &session).await?,
+            line: reads::line(app, &session).await?,
             tree: files::tree(app, &session).await?.0,
             jobs: app.store.jobs_of(id).await?,
             attempts: app.store.attempts_of(learner, Some(slug), None).await?,
@@ -64,7 +64,7 @@ impl Snapshot {
 
     /// State and clock.
     pub(crate) fn status(&self, key: &str) -> StatusPartial {
-        view::status(&self.session, self.place_in_line, self.resumable, key)
+        view::status(&self.session, self.line, self.resumable, key)
     }
 
     /// The file tree.

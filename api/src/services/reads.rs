@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use containrlab_domain::ids::{LabSlug, LearnerId};
 use containrlab_domain::session::Phase;
-use containrlab_store::{LabState, SessionRow};
+use containrlab_store::{LabState, Line, SessionRow};
 
 use crate::Error;
 use crate::state::App;
@@ -15,10 +15,11 @@ pub(crate) async fn lab_states(app: &App, learner: LearnerId) -> Result<HashMap<
     Ok(states.into_iter().map(|state| (state.slug.clone(), state)).collect())
 }
 
-/// A session's place in line, while it has one.
-pub(crate) async fn place_in_line(app: &App, session: &SessionRow) -> Result<Option<u32>, Error> {
+/// How a session stands in line, while it waits for somebody else to leave.
+pub(crate) async fn line(app: &App, session: &SessionRow) -> Result<Option<Line>, Error> {
     match session.phase {
-        Phase::Starting => Ok(app.store.place_in_line(session.session_id).await?),
+        // The job may wait for a moment although there is room: that is no line.
+        Phase::Starting => Ok(app.store.line(session.session_id).await?.filter(Line::waits)),
         _ => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use containrlab_domain::session::{MAX_EXTENSIONS, Origin, Phase};
-use containrlab_store::SessionRow;
+use containrlab_store::{Line, SessionRow};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,6 +21,10 @@ pub(crate) struct SessionJson {
     pub(crate) phase: &'static str,
     /// Its place in line while it waits for a sandbox, from 1.
     pub(crate) place_in_line: Option<u32>,
+    /// How many seconds it will wait in line, by the lengths of recent sessions; null when they tell nothing.
+    pub(crate) wait_seconds: Option<u64>,
+    /// What last went wrong in its sandbox, which lives on.
+    pub(crate) trouble: Option<TroubleJson>,
     /// When it was asked for.
     pub(crate) requested_at: Timestamp,
     /// When its sandbox was ready.
@@ -59,6 +63,18 @@ pub(crate) struct EndJson {
     pub(crate) sentence: String,
 }
 
+/// Something that went wrong in a sandbox.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = Trouble)]
+pub(crate) struct TroubleJson {
+    /// Stable code.
+    pub(crate) code: &'static str,
+    /// What happened and what to do.
+    pub(crate) sentence: &'static str,
+    /// When it was noticed.
+    pub(crate) at: Timestamp,
+}
+
 /// A learner's sessions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionList {
@@ -67,8 +83,8 @@ pub(crate) struct SessionList {
 }
 
 impl SessionJson {
-    /// The session of a row, and its place in line.
-    pub(crate) fn new(row: &SessionRow, place_in_line: Option<u32>) -> Self {
+    /// The session of a row, and how it stands in line.
+    pub(crate) fn new(row: &SessionRow, line: Option<Line>) -> Self {
         Self {
             id: row.session_id.0,
             lab: LabRefJson { slug: row.lab.slug.to_string(), version: row.lab.version.to_string() },
@@ -77,7 +93,13 @@ impl SessionJson {
                 Origin::Continued { session } => Some(session.0),
             },
             phase: phase_word(row.phase),
-            place_in_line,
+            place_in_line: line.map(|line| line.place),
+            wait_seconds: line.and_then(|line| line.wait).map(|wait| wait.as_secs()),
+            trouble: row.trouble.map(|(trouble, at)| TroubleJson {
+                code: trouble.code(),
+                sentence: trouble.sentence(),
+                at,
+            }),
             requested_at: row.requested_at,
             ready_at: row.ready_at,
             expires_at: row.expires_at,

@@ -1,6 +1,6 @@
 //! What can be asked of a session.
 
-use super::{EndReason, Origin, Work};
+use super::{EndReason, Origin, Trouble, Work};
 use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, RequestId, SandboxId, SessionId};
 use crate::job::{Claim, JobOutcome};
 
@@ -61,6 +61,11 @@ pub enum SessionCommand {
         terminal: String,
         /// The shell's exit code.
         exit_code: i32,
+    },
+    /// Something went wrong in the sandbox, which lives on. More of one kind than a session tells of is silently left out.
+    ReportTrouble {
+        /// What.
+        trouble: Trouble,
     },
     /// The learner wants a build, a run or a command.
     RequestJob {

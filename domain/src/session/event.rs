@@ -4,7 +4,7 @@
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{EndReason, Origin, Work};
+use super::{EndReason, Origin, Trouble, Work};
 use crate::ids::{JobId, LabRef, LearnerId, LeaseId, RecordingId, RequestId, SandboxId, SessionId};
 use crate::job::{Claim, JobOutcome};
 
@@ -73,6 +73,11 @@ pub enum SessionEvent {
         /// The shell's exit code.
         exit_code: i32,
     },
+    /// Something went wrong in the sandbox, which lives on.
+    SandboxTroubled {
+        /// What.
+        trouble: Trouble,
+    },
     /// The learner asked for a build, a run or a command.
     JobRequested {
         /// The job.
@@ -129,6 +134,7 @@ impl DomainEvent for SessionEvent {
             Self::Extended { .. } => "SessionExtended",
             Self::TerminalOpened { .. } => "TerminalOpened",
             Self::TerminalClosed { .. } => "TerminalClosed",
+            Self::SandboxTroubled { .. } => "SandboxTroubled",
             Self::JobRequested { .. } => "JobRequested",
             Self::JobStarted { .. } => "JobStarted",
             Self::JobFinished { .. } => "JobFinished",

@@ -12,6 +12,7 @@ mod event;
 mod reason;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ pub use command::SessionCommand;
 pub use error::SessionError;
 pub use event::SessionEvent;
 pub use reason::EndReason;
+pub use trouble::{MAX_TROUBLES_OF_A_KIND, Trouble};
 pub use work::Work;
 
 use crate::ids::{JobId, LearnerId, RequestId, RunnerId, SessionId};
@@ -81,6 +83,7 @@ pub struct Session {
     jobs: BTreeMap<JobId, JobCourse>,
     terminals: BTreeSet<String>,
     terminals_opened: usize,
+    troubles: BTreeMap<Trouble, u32>,
     ending: Option<(EndReason, JobCourse)>,
 }
 
@@ -155,6 +158,13 @@ impl Session {
                     return Ok(Vec::new());
                 }
                 Ok(vec![SessionEvent::TerminalClosed { terminal, exit_code }])
+            }
+            SessionCommand::ReportTrouble { trouble } => {
+                self.must_be_ready()?;
+                if self.troubles.get(&trouble).is_some_and(|told| *told >= MAX_TROUBLES_OF_A_KIND) {
+                    return Ok(Vec::new());
+                }
+                Ok(vec![SessionEvent::SandboxTroubled { trouble }])
             }
             SessionCommand::RequestJob { job, work } => {
                 self.must_be_ready()?;
@@ -329,6 +339,7 @@ impl Aggregate for Session {
             SessionEvent::TerminalClosed { terminal, .. } => {
                 self.terminals.remove(&terminal);
             }
+            SessionEvent::SandboxTroubled { trouble } => *self.troubles.entry(trouble).or_default() += 1,
             SessionEvent::JobRequested { job, .. } => {
                 self.jobs.insert(job, JobCourse::requested());
             }

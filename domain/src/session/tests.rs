@@ -194,3 +194,18 @@ fn a_terminal_opens_once_however_often_a_page_connects() {
     given(&and(usable(), &[opened])).when(open("main")).then_expect_events(vec![]);
     given(&usable()).when(open("../x")).then_expect_error(SessionError::InvalidTerminalName);
 }
+
+#[test]
+fn trouble_is_told_while_the_sandbox_lives_and_not_without_end() {
+    let report = || SessionCommand::ReportTrouble { trouble: Trouble::OutOfMemory };
+    let troubled = SessionEvent::SandboxTroubled { trouble: Trouble::OutOfMemory };
+    given(&[requested()]).when(report()).then_expect_error(SessionError::NotReady);
+    given(&usable()).when(report()).then_expect_events(vec![troubled.clone()]);
+    let mut often = usable();
+    often.extend(std::iter::repeat_n(troubled, MAX_TROUBLES_OF_A_KIND as usize));
+    given(&often).when(report()).then_expect_events(vec![]);
+    let other = Trouble::DiskFull;
+    given(&often)
+        .when(SessionCommand::ReportTrouble { trouble: other })
+        .then_expect_events(vec![SessionEvent::SandboxTroubled { trouble: other }]);
+}

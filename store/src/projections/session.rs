@@ -76,6 +76,10 @@ impl Recorded for Session {
                            where session_id = $1 and terminal = $2 and closed_at is null";
                 change_one(transaction, "a terminal", sql, &[&id, terminal, &at, exit_code]).await
             }
+            SessionEvent::SandboxTroubled { trouble } => {
+                let sql = "update sessions set trouble = $2, troubled_at = $3 where session_id = $1";
+                change_one(transaction, WHAT, sql, &[&id, &to_json(trouble)?, &at]).await
+            }
             SessionEvent::JobRequested { job, work } => {
                 jobs::owe_to_runner(transaction, id, *job, work.job_kind(), Some(work), at).await
             }

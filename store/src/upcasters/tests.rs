@@ -64,7 +64,7 @@ trait Variants {
 
 variants!(
     session, SessionEvent: Requested, ProvisioningStarted, ProvisioningReleased, SandboxReady, Extended,
-    TerminalOpened, TerminalClosed, JobRequested, JobStarted, JobFinished, EndRequested, EndingStarted, Ended,
+    TerminalOpened, TerminalClosed, SandboxTroubled, JobRequested, JobStarted, JobFinished, EndRequested, EndingStarted, Ended,
 );
 variants!(workspace, WorkspaceEvent: Opened, FileWritten, FolderCreated, Deleted, Renamed, NotKept);
 variants!(attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged);

@@ -265,6 +265,7 @@ pub fn status(stage: Stage) -> StatusPartial {
         session_id: SESSION.into(),
         lab_slug: "lab2".into(),
         stage,
+        notice: None,
         expires_at: ready.then(|| at(60)),
         now: at(36),
         can_extend: ready,
@@ -405,7 +406,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("lab-active", render(&lab_page(StartChoice::Active { session: SESSION.into() }))),
         ("session", render(&session(Stage::Ready))),
         ("session-requested", render(&session(Stage::Requested))),
-        ("session-in-line", render(&session(Stage::InLine { place: 3 }))),
+        (
+            "session-in-line",
+            render(&session(Stage::InLine { place: 3, wait: Some(std::time::Duration::from_secs(400)) })),
+        ),
         (
             "session-preparing",
             render(&session(Stage::Preparing { detail: "Starting your Docker engine".into() })),

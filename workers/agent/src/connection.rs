@@ -18,6 +18,7 @@ use crate::ports;
 use crate::serve::Agent;
 use crate::supervised;
 use crate::terminal::Attachment;
+use crate::vitals;
 use crate::watch::{self, WatchHandle};
 
 /// Requests of one connection that may be under way.
@@ -303,6 +304,8 @@ impl Agent {
             uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             terminals: self.terminals.list().iter().filter(|terminal| terminal.exit.is_none()).count(),
             execs: self.execs(),
+            // One that is a plain process would see the counters of the whole machine.
+            vitals: self.learner.ids.and_then(|_| vitals::read()),
         }
     }
 }

@@ -29,6 +29,7 @@ mod supervise;
 mod supervised;
 mod terminal;
 mod tree;
+mod vitals;
 mod watch;
 mod window;
 

@@ -383,6 +383,18 @@ pub struct Status {
     pub terminals: usize,
     /// Commands that run.
     pub execs: usize,
+    /// What the kernel has counted against the sandbox's limits; none where it shows none, or from an agent that is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vitals: Option<Vitals>,
+}
+
+/// What the kernel has counted against the sandbox's limits since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vitals {
+    /// Processes that were killed because the memory was full.
+    pub oom_kills: u64,
+    /// Processes and threads that could not be started because there were too many.
+    pub pids_refused: u64,
 }
 
 /// How the sandbox's engine is.

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::error::Error;
 use crate::jobs::COUNTS;
-use crate::runner::Runner;
+use crate::runner::{Runner, troubles_told};
 
 /// Listens where the settings say; the address that it got.
 ///
@@ -64,9 +64,10 @@ async fn healthz(State(runner): State<Arc<Runner>>) -> Json<serde_json::Value> {
 }
 
 async fn counters() -> Json<serde_json::Value> {
-    Json(serde_json::Value::Object(
-        COUNTS.all().map(|(name, count)| (name.to_owned(), count.into())).into_iter().collect(),
-    ))
+    let jobs = COUNTS.all().map(|(name, count)| (name.to_owned(), count.into()));
+    let troubles =
+        troubles_told().map(|(trouble, count)| (format!("trouble_{}", trouble.code()), count.into()));
+    Json(serde_json::Value::Object(jobs.into_iter().chain(troubles).collect()))
 }
 
 /// Records what was changed in the sandbox up to now; a submission begins with it.

@@ -6,7 +6,7 @@ use containrlab_store::queue::Queue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Runner, deaths, pool, reaper};
+use super::{Runner, deaths, pool, reaper, troubles};
 use crate::gateway;
 use crate::jobs::run_workers;
 
@@ -17,6 +17,7 @@ impl Runner {
         let workers = tokio::spawn(run_workers(Arc::clone(&self)));
         let aside = [
             tokio::spawn(deaths::run(Arc::clone(&self))),
+            tokio::spawn(troubles::run(Arc::clone(&self))),
             tokio::spawn(reaper::run(Arc::clone(&self))),
             tokio::spawn(pool::run(Arc::clone(&self))),
             tokio::spawn(tell_of_room(Arc::clone(&self))),

@@ -16,6 +16,7 @@ mod pulse;
 mod reaper;
 mod room;
 mod startup;
+mod troubles;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ pub(crate) use made::MadeSandbox;
 pub(crate) use pool::{Admission, redeem, verifier};
 pub(crate) use pulse::Pulse;
 pub(crate) use room::{Place, Room};
+pub(crate) use troubles::told as troubles_told;
 
 use crate::error::Error;
 use crate::host::SandboxHost;

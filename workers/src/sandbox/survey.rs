@@ -214,6 +214,16 @@ impl Sandboxes {
         Ok(SandboxUsage { memory_bytes, disk_bytes: self.inner.store.used_bytes(id).await?, pids })
     }
 
+    /// Whether a sandbox can write hardly anything more to its disk: its quota is used up, or there is no room for anybody.
+    ///
+    /// # Errors
+    /// The volume store can't be asked.
+    pub async fn is_disk_full(&self, id: SandboxId) -> Result<bool, SandboxError> {
+        let left = self.inner.store.left_bytes(id).await?;
+        // The kernel sets some aside for what it writes about the data, so nobody ever gets at the very last bytes.
+        Ok(left < self.inner.settings.limits.disk_bytes / 64)
+    }
+
     /// Removes the containers of the whole installation.
     pub(super) async fn remove_all_containers(&self) -> Result<(), SandboxError> {
         for container in self.containers(false).await? {

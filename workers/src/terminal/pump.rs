@@ -18,6 +18,14 @@ const UNRECORDED_LIMIT: u64 = 4 << 20;
 const BURST: f64 = (8 << 20) as f64;
 const RATE: f64 = (1 << 20) as f64;
 
+/// From that many bytes on, a terminal may put out less each second: what is left running for an hour stays a recording that
+/// somebody can keep.
+const LONG: f64 = (64 << 20) as f64;
+const LONG_RATE: f64 = (128 << 10) as f64;
+
+/// How long a terminal's allowance has to be all but used up before that counts as a flood, and not as a long listing.
+const FLOOD: Duration = Duration::from_secs(3);
+
 /// Why the pump stopped reading.
 enum End {
     Exit(ProcessExit),
@@ -66,7 +74,11 @@ async fn read(terminal: &Terminal) -> Result<End, AgentError> {
             Ok(TerminalEvent::Output { position, bytes }) => {
                 let length = bytes.len();
                 terminal.take(position, bytes);
-                tokio::time::sleep(allowance.spend(length)).await;
+                let wait = allowance.spend(length);
+                if allowance.is_new_flood() {
+                    terminal.note_flood();
+                }
+                tokio::time::sleep(wait).await;
             }
             Ok(TerminalEvent::Exit { exit, .. }) => return Ok(End::Exit(exit)),
             Ok(TerminalEvent::Closed) => return Ok(End::Gone),
@@ -84,20 +96,38 @@ async fn read(terminal: &Terminal) -> Result<End, AgentError> {
 struct Allowance {
     left: f64,
     since: Instant,
+    /// All that was ever put out.
+    total: f64,
+    /// Since when it is all but used up.
+    low_since: Option<Instant>,
+    told: bool,
 }
 
 impl Allowance {
     fn new() -> Self {
-        Self { left: BURST, since: Instant::now() }
+        Self { left: BURST, since: Instant::now(), total: 0.0, low_since: None, told: false }
     }
 
     /// Spends it on some bytes; how long to wait before the next are read.
     fn spend(&mut self, bytes: usize) -> Duration {
         let now = Instant::now();
+        let rate = if self.total > LONG { LONG_RATE } else { RATE };
         self.left =
-            (self.left + now.duration_since(self.since).as_secs_f64() * RATE).min(BURST) - bytes as f64;
+            (self.left + now.duration_since(self.since).as_secs_f64() * rate).min(BURST) - bytes as f64;
         self.since = now;
-        Duration::from_secs_f64((-self.left / RATE).max(0.0))
+        self.total += bytes as f64;
+        if self.left < BURST / 8.0 {
+            self.low_since.get_or_insert(now);
+        } else if self.left > BURST / 4.0 {
+            (self.low_since, self.told) = (None, false);
+        }
+        Duration::from_secs_f64((-self.left / rate).max(0.0))
+    }
+
+    /// Whether the last bytes made it a flood.
+    fn is_new_flood(&mut self) -> bool {
+        let is_flood = self.low_since.is_some_and(|since| self.since.duration_since(since) > FLOOD);
+        is_flood && !std::mem::replace(&mut self.told, is_flood)
     }
 }
 
@@ -125,5 +155,22 @@ mod tests {
         assert_eq!(allowance.spend(BURST as usize / 2), Duration::ZERO);
         let wait = allowance.spend(BURST as usize / 2 + RATE as usize);
         assert!(wait > Duration::from_millis(500) && wait <= Duration::from_secs(1), "{wait:?}");
+    }
+
+    #[test]
+    fn a_long_flood_is_told_once_and_slowed_further() {
+        let mut allowance = Allowance::new();
+        allowance.spend(BURST as usize);
+        assert!(!allowance.is_new_flood());
+        // As if it had gone on for that long.
+        allowance.low_since = allowance.low_since.and_then(|since| since.checked_sub(2 * FLOOD));
+        allowance.spend(RATE as usize);
+        assert!(allowance.is_new_flood());
+        allowance.spend(RATE as usize);
+        assert!(!allowance.is_new_flood(), "it is still the same");
+        allowance.spend(LONG as usize);
+        let before = allowance.spend(0);
+        let more = allowance.spend(LONG_RATE as usize) - before;
+        assert!(more > Duration::from_millis(900), "{more:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! One terminal: a shell in the sandbox as its clients see it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -63,6 +64,8 @@ pub(crate) struct Terminal {
     size: Mutex<Size>,
     progress: watch::Sender<Progress>,
     recorded: watch::Sender<u64>,
+    /// How often it printed so much for so long that it was slowed down.
+    floods: AtomicU64,
 }
 
 impl Terminal {
@@ -86,6 +89,7 @@ impl Terminal {
             size: Mutex::new(size),
             progress: watch::Sender::new(Progress { end: recorded, exit: None, closed: false }),
             recorded: watch::Sender::new(recorded),
+            floods: AtomicU64::new(0),
         }
     }
 
@@ -119,6 +123,14 @@ impl Terminal {
     pub(super) fn note_recorded(&self, until: u64) {
         self.output().note_recorded(until);
         self.recorded.send_replace(until);
+    }
+
+    pub(super) fn note_flood(&self) {
+        self.floods.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn floods(&self) -> u64 {
+        self.floods.load(Ordering::Relaxed)
     }
 
     pub(super) fn note_exit(&self, code: i32) {

@@ -124,6 +124,11 @@ impl Terminals {
         Ok(())
     }
 
+    /// How often terminals that are open printed so much for so long that they were slowed down.
+    pub(crate) async fn floods(&self) -> u64 {
+        self.open.lock().await.values().map(|terminal| terminal.floods()).sum()
+    }
+
     /// Stops reading and recording. What is in memory is recorded first; the shells live on.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();

@@ -7,6 +7,7 @@ mod house;
 mod jobs;
 mod restarts;
 mod terminals;
+mod troubles;
 mod warm;
 mod whole;
 mod workspaces;

@@ -25,8 +25,8 @@ use crate::house::{
 use crate::workspaces::flush;
 
 /// A system with real sandboxes; everything of it is removed from the machine at the end.
-struct Whole {
-    store: TestStore,
+pub(crate) struct Whole {
+    pub(crate) store: TestStore,
     sandboxes: Sandboxes,
     settings: Settings,
     labs: LabCatalog,
@@ -35,6 +35,11 @@ struct Whole {
 
 impl Whole {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings of sandboxes.
+    pub(crate) async fn with(change: impl FnOnce(&mut SandboxSettings)) -> Self {
         show_logs();
         let store = TestStore::new().await;
         let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);
@@ -46,6 +51,7 @@ impl Whole {
             .expect("settings of images");
         let mut sandboxes = SandboxSettings::new(installation, RunnerId(Uuid::now_v7()), state_dir, images);
         sandboxes.docker_host = Some(variable("DOCKER_HOST"));
+        change(&mut sandboxes);
         let settings = Settings::new(TOKEN, labs_dir(), sandboxes.clone());
         let sandboxes = Sandboxes::connect(sandboxes).await.expect("the engine answers");
         sandboxes.prepare(&|line| println!("{line}")).await.expect("the machine is prepared");
@@ -56,11 +62,11 @@ impl Whole {
         Self { store, sandboxes, settings, labs, _background: stop.drop_guard() }
     }
 
-    async fn start_runner(&self) -> RunnerProcess {
+    pub(crate) async fn start_runner(&self) -> RunnerProcess {
         RunnerProcess::start(&self.store, self.settings.clone(), Arc::new(self.sandboxes.clone())).await
     }
 
-    fn lab(&self, slug: &str) -> &containrlab_store::labs::LoadedLab {
+    pub(crate) fn lab(&self, slug: &str) -> &containrlab_store::labs::LoadedLab {
         self.labs.all().into_iter().find(|lab| lab.lab.slug.as_str() == slug).expect("the lab")
     }
 

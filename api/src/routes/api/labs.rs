@@ -81,9 +81,9 @@ pub(super) async fn start(
         (None, false) => StartFrom::Starter,
     };
     let session = start_lab::start_lab(&app, &asker, lab, from, &key).await?;
-    let place = reads::place_in_line(&app, &session).await?;
+    let line = reads::line(&app, &session).await?;
     let location = format!("/api/sessions/{}", session.session_id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(SessionJson::new(&session, place))))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(SessionJson::new(&session, line))))
 }
 
 /// The learner's active session in a lab.
@@ -95,8 +95,8 @@ pub(super) async fn active(
 ) -> Result<Json<SessionJson>, Error> {
     let lab = start_lab::find_lab(&app, &slug)?;
     let session = start_lab::active(&app, &asker, &lab.lab.slug).await?;
-    let place = reads::place_in_line(&app, &session).await?;
-    Ok(Json(SessionJson::new(&session, place)))
+    let line = reads::line(&app, &session).await?;
+    Ok(Json(SessionJson::new(&session, line)))
 }
 
 fn summary(lab: &Lab, state: Option<&LabState>) -> LabSummary {

@@ -24,8 +24,8 @@ pub(super) async fn read(
     State(app): State<App>,
     OwnSession(session): OwnSession,
 ) -> Result<Json<SessionJson>, Error> {
-    let place = reads::place_in_line(&app, &session).await?;
-    Ok(Json(SessionJson::new(&session, place)))
+    let line = reads::line(&app, &session).await?;
+    Ok(Json(SessionJson::new(&session, line)))
 }
 
 /// Ends a session. Its files are kept.

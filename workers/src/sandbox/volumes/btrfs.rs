@@ -128,6 +128,14 @@ impl Btrfs {
         Ok(referenced_and_exclusive(path).await?.1)
     }
 
+    /// What is left of a subvolume's quota; none if it has none.
+    pub(super) async fn left_of_quota(&self, path: &Path) -> Result<Option<u64>, SandboxError> {
+        let arguments =
+            ["qgroup".as_ref(), "show".as_ref(), "--raw".as_ref(), "-rf".as_ref(), path.as_os_str()];
+        let table = host::run("btrfs", &arguments).await?;
+        Ok(parse_quota(&table).map(|(referenced, limit)| limit.saturating_sub(referenced)))
+    }
+
     /// Unmounts, which also gives the loop device back, and deletes the file.
     pub(super) async fn remove(&self) -> Result<(), SandboxError> {
         if self.is_mounted()? {
@@ -162,6 +170,13 @@ fn parse_qgroup(table: &str) -> Option<(u64, u64)> {
     })
 }
 
+/// Referenced bytes and their limit, of a table that has the limit behind the two sizes; none without a limit.
+fn parse_quota(table: &str) -> Option<(u64, u64)> {
+    let (referenced, _) = parse_qgroup(table)?;
+    let line = table.lines().find(|line| line.trim_start().starts_with("0/"))?;
+    Some((referenced, line.split_whitespace().nth(3)?.parse().ok()?))
+}
+
 /// The mount point in a line of mountinfo, where blanks and their like are written as octal escapes.
 fn mounted_at(line: &str) -> Option<String> {
     let field = line.split(' ').nth(4)?;
@@ -179,6 +194,9 @@ mod tests {
         let new = "Qgroupid    Referenced    Exclusive   Path \n--------    ----------    ---------   ---- \n0/5  16384 4096 <toplevel>\n";
         assert_eq!(parse_qgroup(new), Some((16_384, 4096)));
         assert_eq!(parse_qgroup("nothing"), None);
+        let limited = "qgroupid         rfer         excl     max_rfer \n--------         ----         ----     -------- \n0/257       1064960      16384 5000000 \n";
+        assert_eq!(parse_quota(limited), Some((1_064_960, 5_000_000)));
+        assert_eq!(parse_quota(&limited.replace("5000000", "none")), None);
     }
 
     #[test]

@@ -175,6 +175,16 @@ impl VolumeStore {
         }
     }
 
+    /// How much more a sandbox may write: what its quota leaves, and never more than the file system has.
+    pub(super) async fn left_bytes(&self, id: SandboxId) -> Result<u64, SandboxError> {
+        let path = self.path(id);
+        let free = free_bytes(&self.root)?;
+        match &self.kind {
+            Kind::Btrfs(store) => Ok(store.left_of_quota(&path).await?.map_or(free, |left| left.min(free))),
+            Kind::Folders => Ok(free),
+        }
+    }
+
     /// Deletes every volume of the installation, of whichever runner; then, if no other installation has any, the golden
     /// volume and the store itself.
     pub(super) async fn clean(&self, installation: &str) -> Result<(), SandboxError> {
@@ -200,6 +210,13 @@ impl VolumeStore {
             Kind::Folders => folders::delete(&self.root).await,
         }
     }
+}
+
+/// What a file system still takes from an ordinary user.
+fn free_bytes(path: &Path) -> Result<u64, SandboxError> {
+    let stat =
+        rustix::fs::statvfs(path).map_err(|error| SandboxError::storage("measure", path, error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// The names in a folder of ours; none if it isn't there.
