@@ -98,6 +98,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] with a sentence that says which of the two cannot be reached, or which setting is wrong.
     pub async fn connect(settings: Settings) -> Result<Self, StoreError> {
+        Self::connect_with_tick(settings, live::TICK).await
+    }
+
+    async fn connect_with_tick(settings: Settings, tick: Duration) -> Result<Self, StoreError> {
         let pool = pool::open(&settings.database_url, settings.pool_size)?;
         pool.get().await?.query_one("select 1", &[]).await?;
         let client = redis::Client::open(settings.redis_url.as_str()).map_err(|error| {
@@ -114,7 +118,7 @@ impl Store {
             .get_connection_manager_with_config(manager)
             .await
             .map_err(|error| StoreError::RedisUnreachable(error.to_string()))?;
-        let live = live::Live::start(client, redis.clone(), settings.namespace.clone());
+        let live = live::Live::start(client, redis.clone(), settings.namespace.clone(), tick);
         let ledger = Ledger::new(pool.clone(), live.clone());
         Ok(Self { inner: Arc::new(Inner { settings, pool, redis, live, ledger }) })
     }

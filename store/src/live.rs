@@ -13,7 +13,7 @@ use containrlab_domain::ids::SessionId;
 use futures::{Stream, StreamExt};
 use redis::aio::{ConnectionManager, PubSubSink};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -36,6 +36,8 @@ pub struct Live {
 
 struct Shared {
     namespace: String,
+    /// See [`TICK`]; only a measurement has another.
+    tick: Duration,
     /// Tells this process' own rings, which were heard already, from those of others.
     process: String,
     /// Bells that somebody waits at, by channel.
@@ -53,9 +55,15 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Live {
-    pub(crate) fn start(client: redis::Client, connection: ConnectionManager, namespace: String) -> Self {
+    pub(crate) fn start(
+        client: redis::Client,
+        connection: ConnectionManager,
+        namespace: String,
+        tick: Duration,
+    ) -> Self {
         let shared = Arc::new(Shared {
             namespace,
+            tick,
             process: Uuid::new_v4().simple().to_string(),
             bells: Mutex::default(),
             listening_changed: Notify::new(),
@@ -150,16 +158,22 @@ impl Doorbell {
     pub async fn rung(&mut self) {
         if let Some(receiver) = &mut self.receiver {
             // The sender lives as long as there is a receiver, so only a ring or the tick ends this.
-            let _ = tokio::time::timeout(TICK, receiver.changed()).await;
+            let _ = tokio::time::timeout(self.shared.tick, receiver.changed()).await;
         }
     }
 
     /// The same as a stream that never ends.
     pub(crate) fn into_wake_ups(self) -> WakeUps {
         let receiver = self.receiver.clone();
-        let mut tick = tokio::time::interval(TICK);
+        let mut tick = tokio::time::interval(self.shared.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        WakeUps { rings: receiver.map(WatchStream::from_changes), tick, _bell: self }
+        WakeUps {
+            rings: receiver.map(WatchStream::from_changes),
+            echo: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            echoed: ECHOES.len(),
+            tick,
+            _bell: self,
+        }
     }
 }
 
@@ -175,10 +189,17 @@ impl Drop for Doorbell {
     }
 }
 
-/// Rings and ticks as a stream, made for apalis' polling: after each item it asks to be polled once more, because apalis
-/// forgets a wake-up that comes while a fetch is under way.
+/// How long after a ring it echoes. apalis forgets a wake-up that comes while a fetch is under way, and what was pushed
+/// after that fetch had looked would wait for the tick.
+const ECHOES: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(8), Duration::from_millis(40)];
+
+/// Rings and ticks as a stream, made for apalis' polling: after each item it asks to be polled once more, and a ring has
+/// a few echoes.
 pub struct WakeUps {
     rings: Option<WatchStream<u64>>,
+    echo: Pin<Box<Sleep>>,
+    /// Echoes of the last ring so far; all of them: none is waited for.
+    echoed: usize,
     tick: Interval,
     _bell: Doorbell,
 }
@@ -188,12 +209,22 @@ impl Stream for WakeUps {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut woken = false;
-        if let Some(rings) = &mut self.rings {
+        let this = &mut *self;
+        if let Some(rings) = &mut this.rings {
             while let Poll::Ready(Some(_)) = rings.poll_next_unpin(cx) {
                 woken = true;
+                this.echoed = 0;
+                this.echo.as_mut().reset(Instant::now() + ECHOES[0]);
             }
         }
-        while self.tick.poll_tick(cx).is_ready() {
+        while this.echoed < ECHOES.len() && this.echo.as_mut().poll(cx).is_ready() {
+            woken = true;
+            this.echoed += 1;
+            if let Some(next) = ECHOES.get(this.echoed) {
+                this.echo.as_mut().reset(Instant::now() + *next);
+            }
+        }
+        while this.tick.poll_tick(cx).is_ready() {
             woken = true;
         }
         if woken {

@@ -2,6 +2,7 @@
 //! side by side, and what they made is gone after them, also after a panic.
 
 mod audit;
+mod wire;
 
 use std::ops::Deref;
 
@@ -11,7 +12,8 @@ use uuid::Uuid;
 
 use crate::{Settings, Store, StoreError, migrate};
 
-pub use audit::{audit, ready_sessions, unfinished};
+pub use audit::{audit, read_models, ready_sessions, unfinished};
+pub use wire::{Cut, Proxy};
 
 /// A store in a database of its own.
 pub struct TestStore {

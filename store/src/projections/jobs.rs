@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{change, change_one};
 use crate::faults::hastened;
-use crate::queue::Queue;
+use crate::queue::{Queue, priority};
 use crate::rows::{seconds, to_json};
 use crate::{LEASE, StoreError};
 
@@ -43,14 +43,6 @@ impl Which {
     }
 }
 
-/// Smaller is sooner. An end makes room for others; a learner waits at the page for all the rest.
-fn priority(kind: JobKind) -> i16 {
-    match kind {
-        JobKind::End => 0,
-        JobKind::Provision | JobKind::Build | JobKind::Run | JobKind::Exec | JobKind::Judge => 10,
-    }
-}
-
 /// A job that any runner may do.
 pub(super) struct Owed {
     pub(super) job: JobId,
@@ -72,7 +64,7 @@ pub(super) async fn owe(transaction: &Transaction<'_>, owed: Owed, at: Timestamp
             &owed.job.0,
             &owed.kind.as_str(),
             &owed.queue.to_string(),
-            &priority(owed.kind),
+            &priority::of(owed.kind),
             &owed.aggregate,
             &owed.session.0,
             &owed.learner.0,
@@ -99,7 +91,7 @@ pub(super) async fn owe_to_runner(
            available_at) \
          select $1, $2, 'runner:' || runner_id, $3, session_id, session_id, learner_id, $4, $5, $5 \
          from sessions where session_id = $6 and runner_id is not null",
-        &[&job.0, &kind.as_str(), &priority(kind), &work, &at, &session],
+        &[&job.0, &kind.as_str(), &priority::of(kind), &work, &at, &session],
     )
     .await
 }

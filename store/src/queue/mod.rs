@@ -10,6 +10,7 @@
 //! while the first one's lease runs, and the reconciler pushes again what never came.
 
 mod backend;
+pub(crate) mod priority;
 mod reconciler;
 mod relay;
 
@@ -28,6 +29,10 @@ pub(crate) const MOST_QUEUED: i64 = 1000;
 
 /// Jobs of one learner that one queue holds in Redis at most, so that somebody who submits 500 times delays nobody.
 pub(crate) const MOST_QUEUED_PER_LEARNER: i64 = 4;
+
+/// Jobs that nobody waits for and that one queue holds in Redis at most: enough that no worker runs dry until the relay is
+/// told of a start, few enough that a learner who comes after them hardly notices.
+pub(crate) const MOST_QUEUED_OF_WHAT_CAN_WAIT: i64 = 4;
 
 /// The line for a sandbox: the place of session `$1`. The same order in which the relay pushes.
 pub(crate) const LINE: &str = "select place from ( \

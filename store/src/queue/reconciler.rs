@@ -63,6 +63,24 @@ const CLEAR_EVERY: u64 = 120;
 /// Age from which finished messages are cleared.
 const FINISHED: Duration = Duration::from_secs(60);
 
+/// In a message's description: when, by Redis' clock, the reconciler first saw that a worker had taken it.
+pub(super) const SEEN_RUNNING: &str = "seen_running";
+
+/// Whether each message is still on its way: in the line, or taken by a worker who has had no time yet to say in the
+/// ledger that it begins. A worker that took it and died says nothing ever, and one that let go of it has said so here.
+const LOOK: &str = "local time = redis.call('time') \
+     local now = time[1] + time[2] / 1000000 \
+     local found = {} \
+     for i, message in ipairs(KEYS) do \
+       local status = redis.call('hget', message, 'status') \
+       found[i] = status == 'Pending' and 1 or 0 \
+       if status == 'Running' then \
+         redis.call('hsetnx', message, ARGV[1], string.format('%.6f', now)) \
+         found[i] = now - redis.call('hget', message, ARGV[1]) < tonumber(ARGV[2]) and 1 or 0 \
+       end \
+     end \
+     return found";
+
 /// Sessions that one round ends at most.
 const PORTION: i64 = 100;
 
@@ -193,13 +211,12 @@ impl Store {
         Ok(client.execute(&statement, &[]).await?)
     }
 
-    /// Jobs that were pushed, that nobody has started, and that Redis no longer knows: owed again.
+    /// Jobs that were pushed, that nobody has started, and that Redis no longer has for anybody: owed again.
     async fn owe_lost(&self, patience: Duration) -> Result<usize, StoreError> {
         let client = self.database().await?;
         let statement = client
             .prepare_cached(
-                "select job_id, queue, push_id, clock_timestamp() - queued_at > 6 * make_interval(secs => $1) as long, \
-                   clock_timestamp() - queued_at > 60 * make_interval(secs => $1) as very_long \
+                "select job_id, queue, push_id, clock_timestamp() - queued_at > 60 * make_interval(secs => $1) as long \
                  from jobs where state = 'queued' and queued_at < clock_timestamp() - make_interval(secs => $1)",
             )
             .await?;
@@ -207,25 +224,22 @@ impl Store {
         if rows.is_empty() {
             return Ok(0);
         }
-        let mut pipe = redis::pipe();
+        let script = redis::Script::new(LOOK);
+        let mut look = script.arg(SEEN_RUNNING);
+        look.arg(patience.as_secs_f64());
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
             let queue: Queue = word(row, "queue")?;
             let push_id: String = column::<Option<String>>(row, "push_id")?.unwrap_or_default();
-            let message = format!("{}:{push_id}", self.queue_config(&queue).job_meta_hash());
-            pipe.hget(message, "status");
-            let patience = match (column(row, "very_long")?, column(row, "long")?) {
-                (true, _) => Waited::VeryLong,
-                (_, true) => Waited::Long,
-                _ => Waited::ALittle,
-            };
-            jobs.push((column::<Uuid>(row, "job_id")?, push_id, patience));
+            look.key(format!("{}:{push_id}", self.queue_config(&queue).job_meta_hash()));
+            jobs.push((column::<Uuid>(row, "job_id")?, push_id, column::<bool>(row, "long")?));
         }
-        let states: Vec<Option<String>> = pipe.query_async(&mut self.redis()).await?;
+        let found: Vec<bool> = look.invoke_async(&mut self.redis()).await?;
+        // Only a fault of the queue's own keeps a message there for so long. A second one in its place does no harm.
         let (lost, pushes): (Vec<Uuid>, Vec<String>) = jobs
             .into_iter()
-            .zip(states)
-            .filter(|((_, _, waited), state)| waited.is_lost(state.as_deref()))
+            .zip(found)
+            .filter(|((_, _, long), is_there)| *long || !is_there)
             .map(|((job, push_id, _), _)| (job, push_id))
             .unzip();
         if lost.is_empty() {
@@ -282,28 +296,6 @@ impl Store {
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, parameters).await?;
         rows.iter().map(|row| Ok(SessionId(column(row, "session_id")?))).collect()
-    }
-}
-
-/// How long a pushed job has waited, in multiples of the patience with it.
-enum Waited {
-    ALittle,
-    Long,
-    VeryLong,
-}
-
-impl Waited {
-    /// Whether the message is lost, by what Redis says of it. A second message in its place does no harm, so doubt
-    /// is decided for it, but not so often that messages pile up.
-    fn is_lost(&self, state: Option<&str>) -> bool {
-        match state {
-            // In the line. Only a fault of the queue's own keeps it there for so long.
-            Some("Pending") => matches!(self, Self::VeryLong),
-            // A worker took it and is about to say so, or died just then.
-            Some("Running") => matches!(self, Self::Long | Self::VeryLong),
-            // Redis was emptied, or a worker let go of it without a word.
-            _ => true,
-        }
     }
 }
 

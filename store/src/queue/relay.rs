@@ -3,45 +3,67 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use apalis::prelude::{TaskBuilder, TaskId};
-use apalis_redis::queries::push_tasks;
 use containrlab_domain::ids::JobId;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{MOST_QUEUED, MOST_QUEUED_PER_LEARNER, Queue, QueuedJob};
+#[cfg(doc)]
+use super::priority;
+use super::{MOST_QUEUED, MOST_QUEUED_OF_WHAT_CAN_WAIT, MOST_QUEUED_PER_LEARNER, Queue, QueuedJob};
 use crate::rows::{column, word};
 use crate::{Store, StoreError, faults};
 
 /// Jobs that one round pushes at most: the round's transaction stays short.
 const PORTION: i64 = 200;
 
+/// What [`TAKE`] is told.
+const SHARES: [&(dyn ToSql + Sync); 4] =
+    [&MOST_QUEUED_PER_LEARNER, &MOST_QUEUED, &PORTION, &MOST_QUEUED_OF_WHAT_CAN_WAIT];
+
 /// Wait after a failed round.
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
 /// Takes what is to be pushed now, best first: priority, then everybody's first job before anybody's second, then
-/// age. What waits in Redis already counts towards a learner's and a queue's share. Other relays' rows are skipped.
-const TAKE: &str = "with queued as ( \
-       select queue, learner_id, count(*) as n from jobs where state = 'queued' group by queue, learner_id), \
+/// age. What waits in Redis already counts towards a learner's and a queue's share. Redis keeps the order in which it
+/// was told, so of work that can wait hardly any may stand there: whoever comes after it comes soon. Other relays'
+/// rows are skipped.
+///
+/// Where there is no room, a backlog is not even ranked. `priority > 10`: what can wait, see [`priority::LEARNER_WAITS`].
+const TAKE: &str = "with waiting as materialized ( \
+       select queue, learner_id, priority > 10 as can_wait, count(*) as n from jobs where state = 'queued' \
+       group by queue, learner_id, priority > 10), \
+     taken as materialized (select queue, can_wait, sum(n)::bigint as n from waiting group by queue, can_wait), \
+     numbered as ( \
+       select job_id, queue, learner_id, priority, priority > 10 as can_wait, requested_at, row_number() over ( \
+           partition by queue, learner_id, priority > 10 order by priority, requested_at, job_id) as nth \
+       from jobs where state = 'owed' and available_at <= statement_timestamp() \
+         and queue || (priority > 10) <> all (array( \
+           select queue || can_wait from taken where n >= case when can_wait then $4::bigint else $2::bigint end))), \
      ranked as ( \
-       select job_id, owed.queue, priority, requested_at, coalesce(queued.n, 0) + row_number() over ( \
-           partition by owed.queue, owed.learner_id order by priority, requested_at, job_id) as turn \
-       from jobs owed left join queued using (queue, learner_id) \
-       where state = 'owed' and available_at <= clock_timestamp()), \
+       select job_id, queue, priority, can_wait, requested_at, coalesce(waiting.n, 0) + nth as turn \
+       from numbered left join waiting using (queue, learner_id, can_wait) where nth <= $1::bigint), \
      placed as ( \
-       select job_id, priority, turn, requested_at, \
-         row_number() over (partition by queue order by priority, turn, requested_at, job_id) \
-         + coalesce((select sum(n)::bigint from queued where queued.queue = ranked.queue), 0) as place \
-       from ranked where turn <= $1) \
+       select job_id, priority, can_wait, turn, requested_at, coalesce(taken.n, 0) + row_number() over ( \
+           partition by queue, can_wait order by priority, turn, requested_at, job_id) as place \
+       from ranked left join taken using (queue, can_wait) where turn <= $1::bigint) \
      select jobs.job_id, jobs.queue from jobs join placed using (job_id) \
-     where jobs.state = 'owed' and place <= $2 \
+     where jobs.state = 'owed' and place <= case when can_wait then $4::bigint else $2::bigint end \
      order by placed.priority, turn, placed.requested_at, job_id limit $3 \
      for update of jobs skip locked";
 
 const MARK: &str = "update jobs set state = 'queued', queued_at = clock_timestamp(), push_id = pushed.push_id \
      from unnest($1::uuid[], $2::text[]) as pushed (job_id, push_id) where jobs.job_id = pushed.job_id";
+
+/// What apalis' own push does, but for its time: that would hold a message back until the clock of whoever takes it has
+/// reached the clock of whoever pushed it. Here it is at the end of the line at once.
+const PUSH: &str = "for i = 1, #ARGV, 2 do \
+       redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1]) \
+       redis.call('hset', KEYS[2] .. ':' .. ARGV[i], 'attempts', 0, 'max_attempts', 25, 'status', 'Pending') \
+       redis.call('rpush', KEYS[3], ARGV[i]) \
+     end";
 
 impl Store {
     /// Pushes owed jobs until told to stop: at once after a commit of any process, and every second anyway.
@@ -85,7 +107,7 @@ impl Store {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
         let take = transaction.prepare_cached(TAKE).await?;
-        let rows = transaction.query(&take, &[&MOST_QUEUED_PER_LEARNER, &MOST_QUEUED, &PORTION]).await?;
+        let rows = transaction.query(&take, &SHARES).await?;
         if rows.is_empty() {
             return Ok(0);
         }
@@ -104,6 +126,18 @@ impl Store {
         Ok(jobs.len())
     }
 
+    /// How PostgreSQL goes about a round, in its own words.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it can't be asked.
+    #[cfg(feature = "testing")]
+    pub async fn relay_plan(&self) -> Result<String, StoreError> {
+        let client = self.database().await?;
+        let rows = client.query(&format!("explain (analyze, buffers) {TAKE}"), &SHARES).await?;
+        let lines: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        Ok(lines.join("\n"))
+    }
+
     async fn push(&self, jobs: &[OwedJob]) -> Result<(), StoreError> {
         let mut by_queue: BTreeMap<String, Vec<&OwedJob>> = BTreeMap::new();
         for owed in jobs {
@@ -111,8 +145,14 @@ impl Store {
         }
         for owed in by_queue.values() {
             let queue = owed[0].queue;
-            let tasks: Vec<_> = owed.iter().map(|owed| owed.task()).collect::<Result<_, _>>()?;
-            push_tasks(&mut self.redis(), &self.queue_config(&queue), &tasks).await?;
+            let config = self.queue_config(&queue);
+            let script = redis::Script::new(PUSH);
+            let mut push = script.key(config.job_data_hash());
+            push.key(config.job_meta_hash()).key(config.active_jobs_list());
+            for owed in owed {
+                push.arg(&owed.push_id).arg(owed.message()?);
+            }
+            push.invoke_async::<()>(&mut self.redis()).await?;
             self.live().ring_queue(&queue);
         }
         Ok(())
@@ -122,7 +162,6 @@ impl Store {
 struct OwedJob {
     job: JobId,
     queue: Queue,
-    /// Ascending, since within a second the queue hands out messages in the order of their ids.
     push_id: String,
 }
 
@@ -135,9 +174,8 @@ impl OwedJob {
         })
     }
 
-    fn task(&self) -> Result<apalis_redis::RedisTask, StoreError> {
-        let message = serde_json::to_vec(&QueuedJob { job: self.job })
-            .map_err(|error| StoreError::damaged("a job's message", error))?;
-        Ok(TaskBuilder::new(message).task_id(TaskId::from_string(&self.push_id)).build())
+    fn message(&self) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec(&QueuedJob { job: self.job })
+            .map_err(|error| StoreError::damaged("a job's message", error))
     }
 }

@@ -110,6 +110,17 @@ pub async fn ready_sessions(store: &Store) -> Result<Vec<SessionId>, StoreError>
     rows.iter().map(|row| Ok(SessionId(column(row, "session_id")?))).collect()
 }
 
+/// All rows of the tables that follow from events, in words and in order, but for what only the queue knows.
+///
+/// # Errors
+/// [`StoreError`] when they cannot be read.
+pub async fn read_models(store: &Store) -> Result<Vec<String>, StoreError> {
+    let mut client = store.database().await?;
+    let mut rows = dump(&client.transaction().await?).await?;
+    rows.sort_unstable();
+    Ok(rows)
+}
+
 /// Where the read models differ from what all events give when they are applied once more, in their order.
 async fn differences(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
     let live = dump(transaction).await?;

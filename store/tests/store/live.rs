@@ -5,11 +5,10 @@ use std::time::Instant;
 use containrlab_domain::ids::{JobId, RecordingId, SessionId};
 use containrlab_domain::session::{EndReason, Session, SessionCommand};
 use containrlab_store::live::{Doorbell, TICK};
-use containrlab_store::testing::TestStore;
+use containrlab_store::testing::{Proxy, TestStore};
 use containrlab_store::{RecordingKind, Settings, Store};
 use uuid::Uuid;
 
-use crate::proxy::Proxy;
 use crate::support::{by, eventually, learner, requested};
 
 /// Waits until the bell is quiet: a fresh subscription rings once by itself.

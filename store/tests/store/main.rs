@@ -1,6 +1,7 @@
 //! The store against the real PostgreSQL and Redis. Each test has a database and a Redis namespace of its own.
 
 mod attempts;
+mod backlog;
 mod blobs;
 mod idempotency;
 mod jobs;
@@ -10,7 +11,6 @@ mod live;
 mod logins;
 mod place_in_line;
 mod projections;
-mod proxy;
 mod queue;
 mod reconciler;
 mod recordings;

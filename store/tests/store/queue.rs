@@ -96,32 +96,6 @@ async fn one_who_asks_often_delays_nobody() {
     assert_eq!(store.relay_once().await.unwrap(), 0, "the rest stays where it can be put in order");
 }
 
-#[tokio::test]
-async fn twenty_thousand_owed_jobs_do_not_flood_redis() {
-    let store = TestStore::new().await;
-    store
-        .sql()
-        .await
-        .execute(
-            "insert into jobs (job_id, kind, queue, priority, aggregate_id, session_id, learner_id, requested_at, \
-               available_at) \
-             select gen_random_uuid(), 'judge', 'judge', 10, gen_random_uuid(), gen_random_uuid(), \
-               gen_random_uuid(), now(), now() from generate_series(1, 20000)",
-            &[],
-        )
-        .await
-        .unwrap();
-    let mut pushed = 0;
-    loop {
-        match store.relay_once().await.unwrap() {
-            0 => break,
-            n => pushed += n,
-        }
-    }
-    assert_eq!(pushed, 1000);
-    assert_eq!(messages(&store, &Queue::Judge).await, 1000);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_has_a_job_soon_after_its_commit() {
     let store = TestStore::new().await;

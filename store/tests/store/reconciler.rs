@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand};
-use containrlab_domain::ids::{RecordingId, RunnerId};
+use containrlab_domain::ids::{JobId, RecordingId, RunnerId};
 use containrlab_domain::job::{Claim, JobOutcome, MAX_STARTS};
 use containrlab_domain::session::{EndReason, Phase, Session, SessionCommand, SessionEvent};
 use containrlab_domain::verdict::VerdictStatus;
-use containrlab_store::queue::{Pace, Reconciled};
+use containrlab_store::queue::{Pace, Queue, Reconciled};
 use containrlab_store::testing::TestStore;
 use containrlab_store::{JobRowState, RunnerState, Store};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,22 @@ async fn let_leases_lapse(store: &TestStore) {
 async fn let_wait(store: &TestStore, seconds: f64) {
     let sql = "update jobs set queued_at = queued_at - make_interval(secs => $1) where state = 'queued'";
     store.sql().await.execute(sql, &[&seconds]).await.unwrap();
+}
+
+/// As if a worker had taken the job's message.
+async fn mark_taken(store: &TestStore, job: JobId) {
+    let sql = "select push_id from jobs where job_id = $1";
+    let push: String = store.sql().await.query_one(sql, &[&job.0]).await.unwrap().get(0);
+    let queue = containrlab_store::queue::queue_name(&store.settings().namespace, &Queue::Provision);
+    let client = redis::Client::open(store.settings().redis_url.as_str()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("HSET")
+        .arg(format!("{queue}:meta:{push}"))
+        .arg("status")
+        .arg("Running")
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
 }
 
 /// As if the runner had been silent for a minute.
@@ -121,30 +137,39 @@ async fn a_session_whose_time_is_up_is_asked_to_end_once() {
     assert!(store.jobs_of(session).await.unwrap().iter().all(|job| job.state == JobRowState::Done));
 }
 
-#[tokio::test]
-async fn a_session_ends_on_time_by_itself() {
+/// Three processes reconcile, as with an api and two runners; the ends of many sessions come due in one second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_end_on_time_and_once_however_many_reconcile() {
+    const SESSIONS: usize = 40;
     let store = TestStore::new().await;
     let shutdown = CancellationToken::new();
     let _stop = shutdown.clone().drop_guard();
-    store.spawn_reconciler(shutdown);
+    let others = [store.another().await, store.another().await];
+    store.spawn_reconciler(shutdown.clone());
+    for other in &others {
+        other.spawn_reconciler(shutdown.clone());
+    }
     let runner = runner(&store).await;
-    let session = ready_for(&store, learner(), "lab1", runner, 1).await;
-    eventually("the session is ending", async || {
-        store.session(session).await.unwrap().unwrap().phase == Phase::Ending
+    let begin = (0..SESSIONS).map(|n| ready_for(&store, learner(), "lab1", runner, 1 + n as u64 % 2));
+    let sessions = futures::future::join_all(begin).await;
+    eventually("all sessions are ending", async || {
+        let sql = "select count(*) from sessions where phase = 'ready'";
+        store.sql().await.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0
     })
     .await;
-    let late: f64 = store
+    let asked = store
         .sql()
         .await
-        .query_one(
+        .query(
             "select extract(epoch from recorded_at - expires_at)::float8 from events join sessions using (session_id) \
              where event_type = 'SessionEndRequested'",
             &[],
         )
         .await
-        .unwrap()
-        .get(0);
-    assert!((0.0..2.0).contains(&late), "{late} s after its time was up");
+        .unwrap();
+    let late: Vec<f64> = asked.iter().map(|row| row.get(0)).collect();
+    assert_eq!(late.len(), sessions.len(), "each end is asked for once");
+    assert!(late.iter().all(|late| (0.0..2.0).contains(late)), "seconds after their time was up: {late:?}");
 }
 
 #[tokio::test]
@@ -247,6 +272,15 @@ async fn a_job_in_redis_is_left_there_and_a_lost_one_is_pushed_again() {
     assert_eq!((row.state, row.starts), (JobRowState::Owed, 0));
     assert_eq!(store.relay_once().await.unwrap(), 1);
     assert_eq!(reconcile(&store).await.lost, 0, "it was pushed just now");
+    let_wait(&store, 60.0).await;
+    assert_eq!(reconcile(&store).await.lost, 0);
+    // A worker that took it and died says nothing any more. Redis' clock decides how long that is waited for.
+    mark_taken(&store, waiting).await;
+    let pace = Pace { queued: Duration::from_millis(1500), ..Pace::default() };
+    let look = async || store.reconcile(pace, true).await.unwrap().expect("a turn").lost;
+    assert_eq!(look().await, 0, "it was taken just now, however long it had waited before");
+    eventually("the message counts as lost", async || look().await == 1).await;
+    assert_eq!(store.relay_once().await.unwrap(), 1);
     let_wait(&store, 60.0).await;
     assert_eq!(reconcile(&store).await.lost, 0);
     // Even a message that Redis claims to have is not waited for without end.

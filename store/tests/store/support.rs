@@ -13,7 +13,17 @@ use containrlab_domain::job::Claim;
 use containrlab_domain::session::{Origin, Session, SessionCommand, Work};
 use containrlab_domain::workspace::Tree;
 use containrlab_store::{NewRunner, Store};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use uuid::Uuid;
+
+/// Chance that can be had again: the seed is printed, and `SEED` gives it.
+pub(crate) fn chance() -> StdRng {
+    let given = std::env::var("SEED").ok().filter(|text| !text.is_empty());
+    let seed = given.map_or_else(|| rand::rng().random(), |text| text.parse().expect("SEED is a number"));
+    println!("the same once more: SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
 
 pub(crate) fn by() -> Provenance {
     Provenance { actor: Actor::System("test"), request: RequestId(Uuid::new_v4()) }

@@ -2,11 +2,10 @@
 
 use containrlab_domain::ids::SessionId;
 use containrlab_domain::session::Session;
-use containrlab_store::testing::TestStore;
+use containrlab_store::testing::{Cut, Proxy, TestStore};
 use containrlab_store::{CommandError, JobRowState, Settings, Store, StoreError};
 use uuid::Uuid;
 
-use crate::proxy::{Cut, Proxy};
 use crate::support::{by, eventually, learner, request, requested};
 
 /// A store whose way to PostgreSQL leads over a wire that can be cut.
