@@ -32,7 +32,8 @@ test: install-for-tests build-for-tests ## Run all tests with the real PostgreSQ
 	@exec $(target_folder)/debug/containrlab with-services --docker --images -- cargo test --workspace --locked $(TESTS)
 
 soak: install-for-tests build-for-tests ## Hurt a whole system at random for long: make soak SEED=7 SECONDS=600 (FAULTS=kill-runner,flush for some only)
-	@env SEED=$(SEED) FAULT_SECONDS=$(or $(SECONDS),600) FAULTS=$(FAULTS) \
+	@env OUTAGE_SECONDS=30 cargo test --locked --package containrlab --test faults -- --nocapture outage
+	@env SEED=$(SEED) FAULT_SECONDS=$(or $(SECONDS),600) FAULTS=$(FAULTS) SHRINK_SECONDS=$(SHRINK_SECONDS) \
 		cargo test --locked --package containrlab --test faults -- --nocapture nothing_acknowledged
 
 check: ## Formatting, clippy with warnings denied, licences and advisories of all dependencies

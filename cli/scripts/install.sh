@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what ContainrLab needs and this machine lacks, with apt. Does nothing, in no time, where nothing is missing.
-#   --with-tests   also what only the tests need (a browser)
+#   --with-tests   also what only the tests need (a browser, a clock that can be set wrong)
 # Where it can't install, it says what is missing and how to get it, and ends with code 1.
 set -eu
 
@@ -41,6 +41,7 @@ lacks losetup && need mount
 if $with_tests; then
 	lacks chromium && need chromium
 	lacks chromedriver && need chromium-driver
+	lacks faketime && need faketime
 fi
 
 say_what_to_do() {

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     /// What is counted from the event log, and how far behind it that is
     #[command(subcommand)]
     Projections(Projections),
+    /// What waits for a worker, what runs, and what was given up
+    Jobs,
     /// The event log as a file, and whether it is whole
     #[command(subcommand)]
     Events(Events),

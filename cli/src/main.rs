@@ -57,6 +57,7 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
         Command::Runner(args) => commands::runner::run(environment, args).await?,
         Command::Migrate => println!("{}", commands::migrate::run(environment).await?),
         Command::Projections(what) => commands::projections::run(environment, what).await?,
+        Command::Jobs => commands::jobs::run(environment).await?,
         Command::Events(what) => return commands::events::run(environment, what).await,
         Command::Images(Images::Build { fresh }) => {
             println!("{}", commands::images::ensure(environment, fresh, &|line| println!("{line}")).await?);

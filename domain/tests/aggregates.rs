@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptEvent};
 use containrlab_domain::ids::{
-    BlobHash, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RequestId, RunnerId,
-    SandboxId, SessionId,
+    AttemptId, BlobHash, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RequestId,
+    RunnerId, SandboxId, SessionId,
 };
 use containrlab_domain::job::{Claim, JobOutcome, MAX_STARTS};
+use containrlab_domain::learner::{Learner, LearnerCommand, LearnerEvent, Provider};
 use containrlab_domain::session::{EndReason, Origin, Session, SessionCommand, SessionEvent, Work};
+use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use containrlab_domain::workspace::{
     Expected, FileEntry, Tree, Workspace, WorkspaceCommand, WorkspaceEvent, WorkspaceLimits, WorkspacePath,
 };
 use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
 use cqrs_es::test::TestFramework;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -24,6 +28,33 @@ fn history<A: Aggregate<Services = ()>>(commands: Vec<A::Command>) -> Vec<A::Eve
         events.extend(outcome.unwrap_or_default());
     }
     events
+}
+
+/// Sends the commands to one aggregate that lives on in between, and checks after each that it is what a replay of all events so
+/// far gives: what a command leaves behind is its events and nothing else. Gives the events.
+fn lived<A>(commands: Vec<A::Command>) -> Result<Vec<A::Event>, TestCaseError>
+where
+    A: Aggregate<Services = ()> + PartialEq + std::fmt::Debug,
+{
+    let mut aggregate = A::default();
+    let mut events = Vec::new();
+    for command in commands {
+        let sink = EventSink::default();
+        // Refused: no event, and nothing has changed.
+        let _ = block_on(aggregate.handle(command, &(), &sink));
+        events.extend(block_on(sink.collect()));
+        prop_assert_eq!(&aggregate, &replayed::<A>(&events));
+    }
+    Ok(events)
+}
+
+/// Aggregates wait for nothing, so that one look at their future is enough.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(done) => done,
+        std::task::Poll::Pending => panic!("an aggregate waits for something"),
+    }
 }
 
 fn replayed<A: Aggregate>(events: &[A::Event]) -> A {
@@ -80,8 +111,45 @@ fn session_command() -> impl Strategy<Value = SessionCommand> {
         }),
         1 => Just(SessionCommand::RequestEnd { reason: EndReason::Learner, job: JobId(id(20)) }),
         1 => lease.clone().prop_map(|n| SessionCommand::StartEnding { claim: claim(n) }),
-        1 => lease.prop_map(|n| SessionCommand::FinishEnding { lease: LeaseId(id(n)) }),
+        1 => lease.clone().prop_map(|n| SessionCommand::FinishEnding { lease: LeaseId(id(n)) }),
+        1 => lease.clone().prop_map(|n| SessionCommand::OpenTerminal {
+            terminal: format!("t{n}"),
+            recording: RecordingId(id(n)),
+        }),
+        1 => lease.prop_map(|n| SessionCommand::CloseTerminal { terminal: format!("t{n}"), exit_code: 0 }),
+        1 => Just(SessionCommand::Abandon { reason: EndReason::RunnerLost }),
     ]
+}
+
+fn attempt_command() -> impl Strategy<Value = AttemptCommand> {
+    let lease = 0..4u8;
+    let verdict =
+        || Verdict { status: VerdictStatus::Passed, passed: true, ..Verdict::inconclusive("", "", "") };
+    prop_oneof![
+        2 => Just(AttemptCommand::Submit {
+            attempt: AttemptId(id(1)),
+            session: SessionId(id(2)),
+            learner: LearnerId(id(3)),
+            lab: LabRef { slug: LabSlug::new("lab1").unwrap(), version: LabVersion::of(b"lab") },
+            tree: Tree::default().hash(),
+            judge_job: JobId(id(4)),
+        }),
+        6 => lease.clone().prop_map(|n| AttemptCommand::StartJudging { claim: claim(n), log: RecordingId(id(n)) }),
+        2 => lease.clone().prop_map(|n| AttemptCommand::ReleaseJudging {
+            lease: LeaseId(id(n)),
+            reason: "test".to_owned(),
+        }),
+        2 => lease.prop_map(move |n| AttemptCommand::Judge { lease: LeaseId(id(n)), verdict: verdict() }),
+    ]
+}
+
+fn learner_command() -> impl Strategy<Value = LearnerCommand> {
+    (0..3u8, ".{0,90}").prop_map(|(n, name)| LearnerCommand::Register {
+        learner: LearnerId(id(n)),
+        provider: Provider::Local,
+        subject: n.to_string(),
+        name,
+    })
 }
 
 fn path() -> impl Strategy<Value = WorkspacePath> {
@@ -162,10 +230,65 @@ proptest! {
     }
 
     #[test]
+    fn an_attempt_has_one_verdict_by_the_newest_lease_or_is_given_up(
+        commands in prop::collection::vec(attempt_command(), 0..40)
+    ) {
+        let events = lived::<Attempt>(commands)?;
+        let mut starts = 0;
+        let mut newest = None;
+        for (n, event) in events.iter().enumerate() {
+            match event {
+                AttemptEvent::Submitted { .. } => prop_assert_eq!(n, 0, "handed in once, before all else"),
+                AttemptEvent::JudgingStarted { claim, start_number, .. } => {
+                    starts += 1;
+                    prop_assert_eq!(*start_number, starts);
+                    prop_assert!(starts <= MAX_STARTS);
+                    newest = Some(claim.lease);
+                }
+                AttemptEvent::JudgingReleased { lease, .. } => {
+                    prop_assert_eq!(newest.take(), Some(*lease), "given back by whoever holds it");
+                }
+                AttemptEvent::Judged { verdict } => {
+                    prop_assert_eq!(n + 1, events.len(), "something after the verdict");
+                    let given_up = verdict.status == VerdictStatus::Inconclusive;
+                    prop_assert!(if given_up { starts == MAX_STARTS } else { newest.is_some() });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_learner_registers_once_with_a_name_that_pages_can_show(
+        commands in prop::collection::vec(learner_command(), 0..8)
+    ) {
+        let events = lived::<Learner>(commands)?;
+        prop_assert!(events.len() <= 1);
+        for LearnerEvent::Registered { name, .. } in events {
+            prop_assert!((1..=80).contains(&name.chars().count()) && name.trim() == name);
+            prop_assert!(!name.chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn a_replay_gives_the_state_that_the_commands_left(
+        session in prop::collection::vec(session_command(), 0..60),
+        workspace in prop::collection::vec(workspace_command(), 0..40),
+    ) {
+        lived::<Session>(session)?;
+        let open = WorkspaceCommand::Open { origin: Origin::Starter, tree: Tree::default(), limits: LIMITS };
+        lived::<Workspace>([vec![open], workspace].concat())?;
+    }
+
+    #[test]
     fn an_event_reads_as_it_was_written(
         session in prop::collection::vec(session_command(), 0..40),
         workspace in prop::collection::vec(workspace_command(), 0..40),
+        attempt in prop::collection::vec(attempt_command(), 0..20),
     ) {
+        for event in history::<Attempt>(attempt) {
+            let text = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(serde_json::from_str::<AttemptEvent>(&text).unwrap(), event);
+        }
         for event in history::<Session>(session) {
             let text = serde_json::to_string(&event).unwrap();
             prop_assert_eq!(serde_json::from_str::<SessionEvent>(&text).unwrap(), event);

@@ -1,10 +1,25 @@
 //! What the simplest thing that could work costs, for `containrlab bench` to measure beside ours in the same run. Nothing else
 //! calls this, and it writes to tables of its own.
 
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use redis::aio::PubSubStream;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Settings, Store, StoreError};
+
+/// So long that nobody who is measured is ever woken by the clock.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A store in which only bells wake anybody: what is found was found by a bell.
+///
+/// # Errors
+/// As [`Store::connect`].
+pub async fn connect_on_bells(settings: Settings) -> Result<Store, StoreError> {
+    Store::connect_with_tick(settings, NEVER).await
+}
 
 /// As `events`, with its indexes and constraints, but nobody reads it.
 const MAKE: &str = "create table if not exists baseline_events (like events including all)";
@@ -93,4 +108,57 @@ pub async fn lengthen_log(store: &Store, events: u64) -> Result<(), StoreError> 
     // As autovacuum would have done by the time that a log is so long.
     database.batch_execute("vacuum analyze events").await?;
     Ok(())
+}
+
+/// The least that brings work to somebody else: a message over Redis that wakes them, and one query by which they take it.
+pub struct BareBell {
+    store: Store,
+    channel: String,
+    rings: PubSubStream,
+}
+
+const OWE: &str = "insert into baseline_jobs (job_id, kind, queue, priority, aggregate_id, session_id, learner_id, requested_at, \
+       available_at) values ($1, 'exec', 'bell', 10, $1, $1, $1, now(), now())";
+
+const TAKE: &str = "update baseline_jobs set state = 'held', lease = $1 where job_id = ( \
+       select job_id from baseline_jobs where queue = 'bell' and state = 'owed' \
+       order by priority, requested_at limit 1 for update skip locked) returning job_id";
+
+impl BareBell {
+    /// Hangs it up.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a database is away.
+    pub async fn hang(store: &Store) -> Result<Self, StoreError> {
+        RawSessions::prepare(store).await?;
+        let channel = format!("{}:baseline:{}", store.settings().namespace, Uuid::new_v4());
+        let client = redis::Client::open(store.settings().redis_url.as_str())?;
+        let (mut sink, rings) = client.get_async_pubsub().await?.split();
+        sink.subscribe(&channel).await?;
+        Ok(Self { store: store.clone(), channel, rings })
+    }
+
+    /// Rings it once, and says how long it took until whoever heard it had taken the work.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a database is away.
+    pub async fn ring(&mut self) -> Result<Duration, StoreError> {
+        let database = self.store.database().await?;
+        let owe = database.prepare_cached(OWE).await?;
+        database.execute(&owe, &[&Uuid::new_v4()]).await?;
+        let take = database.prepare_cached(TAKE).await?;
+        let mut redis = self.store.redis();
+        let rung = Instant::now();
+        let publish = async {
+            redis::cmd("PUBLISH").arg(&self.channel).arg("x").query_async::<()>(&mut redis).await?;
+            Ok(())
+        };
+        let hear = async {
+            self.rings.next().await;
+            database.execute(&take, &[&Uuid::new_v4()]).await?;
+            Ok::<_, StoreError>(rung.elapsed())
+        };
+        let ((), took) = futures::future::try_join(publish, hear).await?;
+        Ok(took)
+    }
 }

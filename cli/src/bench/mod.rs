@@ -4,6 +4,7 @@
 
 mod figure;
 mod ledger_sessions;
+mod pickup;
 mod rebuild;
 mod table;
 
@@ -21,12 +22,11 @@ use table::Row;
 
 /// All figures, in the order of the table.
 fn figures() -> Vec<Box<dyn Figure>> {
-    vec![
-        Box::new(ledger_sessions::Throughput),
-        Box::new(ledger_sessions::Latency),
-        Box::new(rebuild::Rate),
-        Box::new(rebuild::Growth),
-    ]
+    let mut figures: Vec<Box<dyn Figure>> =
+        vec![Box::new(ledger_sessions::Throughput), Box::new(ledger_sessions::Latency)];
+    figures.extend(pickup::figures());
+    figures.extend([Box::new(rebuild::Rate) as Box<dyn Figure>, Box::new(rebuild::Growth)]);
+    figures
 }
 
 /// Measures, prints the table, and gives 0 if every target is met.

@@ -8,6 +8,7 @@ pub(crate) mod dockerfile;
 pub(crate) mod events;
 pub(crate) mod excerpt;
 pub(crate) mod images;
+pub(crate) mod jobs;
 pub(crate) mod lab;
 pub(crate) mod labs;
 pub(crate) mod migrate;

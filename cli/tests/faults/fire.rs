@@ -9,42 +9,58 @@ use containrlab_domain::session::{EndReason, Phase, Session, SessionCommand};
 use containrlab_domain::workspace::WorkspacePath;
 use containrlab_store::Store;
 use containrlab_store::testing::{audit, unfinished};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use uuid::Uuid;
 
 use super::PATIENCE;
-use super::chaos::{ALL, Chaos};
+use super::chaos::rage;
 use super::house::House;
 use super::learners::{Learner, Promises};
-
-const LEARNERS: usize = 6;
+use super::plan::{ALL, LEARNERS, Plan};
+use super::shrink::shrink;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
     let setting = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let seed = setting("SEED").map_or(20_261_123, |text| text.parse().expect("SEED is a number"));
-    let seconds =
-        setting("FAULT_SECONDS").map_or(20, |text| text.parse().expect("FAULT_SECONDS is a number"));
-    let faults = setting("FAULTS").map_or_else(
-        || ALL.iter().map(|fault| (*fault).to_owned()).collect(),
+    let number = |name: &str, default: u64| {
+        setting(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
+    let (seed, seconds) = (number("SEED", 20_261_123), number("FAULT_SECONDS", 20));
+    let kinds: Vec<String> = setting("FAULTS").map_or_else(
+        || ALL.iter().map(|kind| (*kind).to_owned()).collect(),
         |text| text.split(',').map(str::to_owned).collect(),
     );
-    let mut house = House::start(2).await;
-    let mut chaos = Chaos::new(StdRng::seed_from_u64(seed), faults);
+    let plan = Plan::of(seed, Duration::from_secs(seconds), &kinds, RUNNERS);
+    let wrong = carry_out(&plan).await;
+    if wrong.is_empty() {
+        return;
+    }
+    let again = format!("SEED={seed} SECONDS={seconds} FAULTS={}", kinds.join(","));
+    eprintln!("{again}: {} things are wrong; looking for the shortest plan that fails", wrong.len());
+    let patience = Duration::from_secs(number("SHRINK_SECONDS", 10 * seconds));
+    let shortest = shrink(plan, patience, async |plan| !carry_out(plan).await.is_empty()).await;
+    panic!("{again}\n{}\n\nthe shortest plan that failed too:\n{shortest}", wrong.join("\n"));
+}
+
+/// Runners in the house.
+const RUNNERS: usize = 2;
+
+/// Does all that the plan says to a house of its own, and says what is wrong afterwards.
+async fn carry_out(plan: &Plan) -> Vec<String> {
+    let mut house = House::start(RUNNERS).await;
     let promises = Arc::new(Mutex::new(Promises::default()));
     let mut learners = tokio::task::JoinSet::new();
     for number in 0..LEARNERS {
-        learners.spawn(Learner::new(&house.url, number, seed, Arc::clone(&promises)).act_for_ever());
+        let theirs = plan.commands.iter().filter(|command| command.learner == number).cloned().collect();
+        learners.spawn(Learner::new(&house.url, number, Arc::clone(&promises)).act_all(theirs));
     }
-    chaos.rage(&mut house, Duration::from_secs(seconds)).await;
+    rage(&mut house, plan).await;
     // A request under way is either answered and noted, or nobody was promised anything.
     learners.shutdown().await;
     let promises = std::mem::take(&mut *promises.lock().expect("whole"));
     let wrong = reckon(&mut house, &promises).await;
     println!(
-        "seed {seed}: {} faults; promised {} sessions, {} jobs, {} attempts, {} files, {} ends; answers {:?}",
-        chaos.history.len(),
+        "{} faults; promised {} sessions, {} jobs, {} attempts, {} files, {} ends; answers {:?}",
+        plan.faults.len(),
         promises.sessions.len(),
         promises.jobs.len(),
         promises.attempts.len(),
@@ -54,14 +70,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
     );
     if !wrong.is_empty() {
         house.show_logs();
-        panic!(
-            "SEED={seed} SECONDS={seconds}\n{}\n\nwhat was done to it:\n{}",
-            wrong.join("\n"),
-            chaos.history.join("\n")
-        );
+    } else if plan.commands.len() > 100 {
+        // A run in which nothing could happen would prove nothing.
+        assert!(!promises.sessions.is_empty(), "{promises:?}");
     }
-    // A test in which nothing could happen would prove nothing.
-    assert!(!promises.sessions.is_empty(), "{promises:?}");
+    wrong
 }
 
 /// Heals the system, lets it come to rest, and says everything that is wrong then.

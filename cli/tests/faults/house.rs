@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use containrlab_domain::ids::RunnerId;
 use containrlab_store::Store;
+use containrlab_store::testing::Proxy;
 use containrlab_workers::sandbox::Role;
 use containrlab_workers::testing::standing::StandingSandboxes;
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,12 +22,44 @@ use super::{HASTE, PATIENCE};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_containrlab");
 
+/// What gives a program another clock.
+fn faketime() -> PathBuf {
+    std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("Debian's package faketime is installed: cli/scripts/install.sh --with-tests does it")
+}
+
 /// Who docker is in these sandboxes: somebody who does nothing and says that it went well.
 const DOCKER: &str = "#!/bin/sh\nsleep 0.1\necho \"docker $*\"\n";
+
+/// What kind of house.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// How much shorter than in earnest leases and patience are.
+    pub(crate) haste: u32,
+    /// Of each runner: by how many seconds its clock is wrong.
+    pub(crate) clocks: Vec<i64>,
+    /// Sandboxes that each runner can hold.
+    pub(crate) capacity: usize,
+}
+
+impl Setup {
+    /// So many runners whose clocks are right.
+    pub(crate) fn with(runners: usize) -> Self {
+        Self { haste: HASTE, clocks: vec![0; runners], capacity: 6 }
+    }
+}
 
 /// The system.
 pub(crate) struct House {
     pub(crate) services: Services,
+    /// The way of all processes to PostgreSQL, but not the test's own.
+    pub(crate) wire: Proxy,
+    token: String,
     pub(crate) api: Part,
     pub(crate) runners: Vec<Part>,
     pub(crate) url: String,
@@ -35,11 +69,11 @@ pub(crate) struct House {
 impl House {
     /// Starts everything, and waits until it serves.
     pub(crate) async fn start(runners: usize) -> Self {
-        Self::start_at(runners, HASTE).await
+        Self::start_as(Setup::with(runners)).await
     }
 
-    /// As [`House::start`], with another haste.
-    pub(crate) async fn start_at(runners: usize, haste: u32) -> Self {
+    /// As [`House::start`], of another kind.
+    pub(crate) async fn start_as(setup: Setup) -> Self {
         // A short path, because sockets lie below it; open, because databases run as users of their own.
         let folder = tempfile::Builder::new().prefix("clf").tempdir_in("/tmp").expect("a folder");
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("an open folder");
@@ -50,12 +84,15 @@ impl House {
         std::fs::write(tools.join("docker"), DOCKER).expect("a program");
         std::fs::set_permissions(tools.join("docker"), PermissionsExt::from_mode(0o755)).expect("a program");
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
+        let wire = Proxy::before(&services.database_url).await;
+        let token = Uuid::new_v4().simple().to_string();
         let common: BTreeMap<String, String> = [
-            ("DATABASE_URL", services.database_url.as_str()),
+            ("DATABASE_URL", wire.url().as_str()),
             ("REDIS_URL", &services.redis_url),
-            ("RUNNER_TOKEN", &Uuid::new_v4().simple().to_string()),
+            ("RUNNER_TOKEN", &token),
             ("LABS_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/../labs")),
-            ("CONTAINRLAB_TEST_HASTE", &haste.to_string()),
+            ("CONTAINRLAB_TEST_HASTE", &setup.haste.to_string()),
+            ("RUNNER_CAPACITY", &setup.capacity.to_string()),
             ("RUST_LOG", "info"),
             ("PATH", &path),
         ]
@@ -70,21 +107,27 @@ impl House {
         let address = until_text(&address).await;
         // The same after every restart, as learners have it open.
         api.set("API_LISTEN", &address);
-        let mut house = Self { services, api, runners: Vec::new(), url: format!("http://{address}"), folder };
-        for number in 0..runners {
-            let runner = house.new_runner(number, &common);
+        let url = format!("http://{address}");
+        let mut house = Self { services, wire, token, api, runners: Vec::new(), url, folder };
+        for (number, wrong_by) in setup.clocks.iter().enumerate() {
+            let runner = house.new_runner(number, *wrong_by, &common);
             house.runners.push(runner);
         }
         house
     }
 
-    fn new_runner(&self, number: usize, common: &BTreeMap<String, String>) -> Part {
+    fn new_runner(&self, number: usize, wrong_by: i64, common: &BTreeMap<String, String>) -> Part {
         let name = ["runner-0", "runner-1", "runner-2"][number];
         let state = self.folder.path().join(name);
         let mut runner = Part::new(name, &["runner"], common.clone(), self.folder.path());
         runner.set("STATE_DIR", text(&state));
         runner.set("CONTAINRLAB_TEST_SANDBOXES", text(&self.sandboxes_of(number)));
-        runner.set("RUNNER_CAPACITY", "6");
+        if wrong_by != 0 {
+            runner.set("LD_PRELOAD", text(&faketime()));
+            runner.set("FAKETIME", &format!("{wrong_by:+}s"));
+            // A clock that is set wrong goes on as evenly as any other.
+            runner.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         runner.revive(None);
         runner
     }
@@ -111,6 +154,45 @@ impl House {
         }
     }
 
+    /// What a runner counted since it was started, by name.
+    pub(crate) async fn counters(&self, store: &Store, runner: RunnerId) -> BTreeMap<String, u64> {
+        let address = store.runner(runner).await.expect("a read").expect("the runner").address;
+        let asked = reqwest::Client::new().get(format!("{address}/counters")).bearer_auth(&self.token);
+        asked.send().await.expect("an answer").json().await.expect("counters")
+    }
+
+    /// What a command of the program says, asked by an operator of this house.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        let output = Command::new(PROGRAM)
+            .args(arguments)
+            .env("DATABASE_URL", &self.services.database_url)
+            .env("REDIS_URL", &self.services.redis_url)
+            .env("RUNNER_TOKEN", &self.token)
+            .env("STATE_DIR", self.folder.path().join("operator"))
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The runner with this id, which it says when it is ready.
+    pub(crate) fn runner_with(&mut self, id: RunnerId) -> &mut Part {
+        let id = id.to_string();
+        let says_so = |part: &&mut Part| {
+            part.said().lines().any(|line| line.contains("the runner is ready") && line.contains(&id))
+        };
+        self.runners.iter_mut().find(says_so).expect("one of the house's runners")
+    }
+
+    /// The workspaces of all session sandboxes, seen from outside.
+    pub(crate) fn workspaces(&self) -> Vec<PathBuf> {
+        (0..self.runners.len())
+            .flat_map(|runner| std::fs::read_dir(self.sandboxes_of(runner)).into_iter().flatten().flatten())
+            .map(|place| place.path().join("w"))
+            .collect()
+    }
+
     /// FLUSHALL: everything that Redis knows is gone.
     pub(crate) async fn flush(&self) -> Result<(), std::io::Error> {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,6 +213,8 @@ impl House {
 
     /// Whatever is dead or stopped comes back; no fault is armed any more.
     pub(crate) async fn heal(&mut self) {
+        self.wire.go_silent(false);
+        self.wire.accept();
         self.services.postgres.revive().await;
         self.services.redis.revive().await;
         for part in self.parts() {
@@ -259,6 +343,17 @@ impl Part {
 
     fn is_armed(&self) -> bool {
         self.armed
+    }
+
+    /// Whether it is dead though nobody killed it: of the fault that was armed in it, or because it could not start while a
+    /// database was away.
+    pub(crate) fn has_died(&mut self) -> bool {
+        self.child.is_some() && !self.is_alive()
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     pub(crate) fn kill(&mut self) {

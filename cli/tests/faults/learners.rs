@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use super::plan::{Act, Command};
 
 /// What the api acknowledged, and how it answered otherwise.
 #[derive(Debug, Default)]
@@ -30,17 +30,14 @@ pub(crate) struct Learner {
     http: reqwest::Client,
     url: String,
     name: String,
-    random: StdRng,
     promises: Arc<Mutex<Promises>>,
     signed_in: bool,
     session: Option<Uuid>,
     files: usize,
 }
 
-const LABS: [&str; 2] = ["lab1", "lab2"];
-
 impl Learner {
-    pub(crate) fn new(url: &str, number: usize, seed: u64, promises: Arc<Mutex<Promises>>) -> Self {
+    pub(crate) fn new(url: &str, number: usize, promises: Arc<Mutex<Promises>>) -> Self {
         let http = reqwest::Client::builder()
             .cookie_store(true)
             .timeout(Duration::from_secs(8))
@@ -50,7 +47,6 @@ impl Learner {
             http,
             url: url.to_owned(),
             name: format!("learner-{number}"),
-            random: StdRng::seed_from_u64(seed.wrapping_add(number as u64)),
             promises,
             signed_in: false,
             session: None,
@@ -58,22 +54,21 @@ impl Learner {
         }
     }
 
-    /// Acts until it is dropped.
-    pub(crate) async fn act_for_ever(mut self) {
-        loop {
-            let pause = Duration::from_millis(self.random.random_range(20..400));
-            tokio::time::sleep(pause).await;
-            self.act().await;
+    /// Does what they have in mind, one thing after the other.
+    pub(crate) async fn act_all(mut self, commands: Vec<Command>) {
+        for command in commands {
+            tokio::time::sleep(command.pause).await;
+            self.act(&command).await;
         }
     }
 
-    async fn act(&mut self) {
+    async fn act(&mut self, command: &Command) {
         if !self.signed_in {
             let name = json!({ "name": self.name });
             self.signed_in = self.ask(Method::POST, "/api/auth/local", Some(name)).await.is_some();
             return;
         }
-        let lab = LABS[self.random.random_range(0..LABS.len())];
+        let lab = command.lab;
         let Some(session) = self.session else {
             if let Some(answer) = self.ask(Method::POST, &format!("/api/labs/{lab}/start"), None).await {
                 self.session = id(&answer);
@@ -84,34 +79,33 @@ impl Learner {
             }
             return;
         };
-        match self.random.random_range(0..100) {
-            0..30 => {
-                let pause = self.random.random_range(0..15);
-                let script = format!("echo done >> effects; sleep {}", f64::from(pause) / 10.0);
+        match command.act {
+            Act::Exec(tenths) => {
+                let script = format!("echo done >> effects; sleep {}", f64::from(tenths) / 10.0);
                 let work = json!({ "argv": ["sh", "-c", script], "timeout_seconds": 20 });
                 let answer =
                     self.ask(Method::POST, &format!("/api/sessions/{session}/exec"), Some(work)).await;
                 self.note_some(|promises, id| promises.jobs.push(id), answer);
             }
-            30..40 => {
+            Act::Build => {
                 let answer = self.ask(Method::POST, &format!("/api/sessions/{session}/build"), None).await;
                 self.note_some(|promises, id| promises.jobs.push(id), answer);
             }
-            40..70 => self.save(session).await,
-            70..80 => {
+            Act::Save => self.save(session).await,
+            Act::Submit => {
                 let answer = self.ask(Method::POST, &format!("/api/judge/{lab}"), None).await;
                 self.note_some(|promises, id| promises.attempts.push(id), answer);
             }
-            80..84 => {
+            Act::Extend => {
                 self.ask(Method::POST, &format!("/api/sessions/{session}/extend"), None).await;
             }
-            84..92 => {
+            Act::End => {
                 if self.ask(Method::DELETE, &format!("/api/sessions/{session}"), None).await.is_some() {
                     self.promises.lock().expect("whole").ends.push(session);
                     self.session = None;
                 }
             }
-            _ => {
+            Act::Look => {
                 let read = self.ask(Method::GET, &format!("/api/sessions/{session}"), None).await;
                 if read.is_some_and(|session| session["phase"] == "ended") {
                     self.session = None;

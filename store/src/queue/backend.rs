@@ -78,8 +78,12 @@ impl Store {
             (Some(status), _, Some(seen)) if status == "Running" => *seen as u64 + ABANDONED.as_secs() <= now,
             _ => false,
         };
-        let finished: Vec<&String> =
-            messages.iter().zip(&states).filter(|(_, state)| is_old(state)).map(|(message, _)| message).collect();
+        let finished: Vec<&String> = messages
+            .iter()
+            .zip(&states)
+            .filter(|(_, state)| is_old(state))
+            .map(|(message, _)| message)
+            .collect();
         let mut clear = redis::pipe();
         for message in &finished {
             clear.hdel(config.job_data_hash(), message).ignore();
@@ -97,8 +101,12 @@ impl Store {
         let mut redis = self.redis();
         let (now, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await?;
         let before = now.saturating_sub(FORGOTTEN.as_secs());
-        let workers: Vec<String> =
-            redis::cmd("ZRANGEBYSCORE").arg(config.workers_set()).arg(0).arg(before).query_async(&mut redis).await?;
+        let workers: Vec<String> = redis::cmd("ZRANGEBYSCORE")
+            .arg(config.workers_set())
+            .arg(0)
+            .arg(before)
+            .query_async(&mut redis)
+            .await?;
         if workers.is_empty() {
             return Ok(());
         }

@@ -13,6 +13,7 @@ mod backend;
 pub(crate) mod priority;
 mod reconciler;
 mod relay;
+mod status;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backend::WorkerBackend;
 pub use reconciler::{Pace, Reconciled};
+pub use status::{GivenUp, QueueStatus};
 
 /// Jobs that one queue holds in Redis at most: its scripts break at about 8,000, and what waits in PostgreSQL can
 /// still be put in a fairer order.

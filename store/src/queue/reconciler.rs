@@ -99,19 +99,24 @@ impl Store {
     }
 
     async fn reconcile_for_ever(&self, pace: Pace) {
-        let begun = Instant::now();
+        let mut well_since = Instant::now();
         let mut well = true;
         for round in 1_u64.. {
             tokio::time::sleep(pace.between_rounds).await;
-            // After the whole system was down, every runner looks silent: let them speak first.
-            let runners_had_time = begun.elapsed() > pace.runner_silence;
-            let done = match self.reconcile(pace, runners_had_time).await {
+            // After the whole system was down, or PostgreSQL was, every runner looks silent and every lease has run out: let
+            // them speak first.
+            let others_had_time = well && well_since.elapsed() > pace.runner_silence;
+            let done = match self.reconcile(pace, others_had_time).await {
                 Ok(_) if round % CLEAR_EVERY == 0 => self.clear_finished_messages().await,
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
             };
             match done {
-                Ok(()) => well = true,
+                Ok(()) => {
+                    if !std::mem::replace(&mut well, true) {
+                        well_since = Instant::now();
+                    }
+                }
                 Err(error) => {
                     if std::mem::replace(&mut well, false) {
                         tracing::warn!(%error, "the reconciler has trouble; it keeps trying");
@@ -121,13 +126,18 @@ impl Store {
         }
     }
 
-    /// One round. Gives what it found, or `None` when another process is at it.
+    /// One round. Gives what it found, or `None` when another process is at it. Workers and runners are only judged by
+    /// their silence when `others_had_time` to break it.
     ///
     /// # Errors
     /// [`StoreError`]; what was not done is found again in the next round.
-    pub async fn reconcile(&self, pace: Pace, judge_runners: bool) -> Result<Option<Reconciled>, StoreError> {
+    pub async fn reconcile(
+        &self,
+        pace: Pace,
+        others_had_time: bool,
+    ) -> Result<Option<Reconciled>, StoreError> {
         let Some(turn) = Turn::take(self).await? else { return Ok(None) };
-        let found = self.round(pace, judge_runners).await;
+        let found = self.round(pace, others_had_time).await;
         turn.give_back().await;
         let found = found?;
         if found != Reconciled::default() {
@@ -136,10 +146,10 @@ impl Store {
         Ok(Some(found))
     }
 
-    async fn round(&self, pace: Pace, judge_runners: bool) -> Result<Reconciled, StoreError> {
-        let lapsed = self.owe_lapsed().await?;
+    async fn round(&self, pace: Pace, others_had_time: bool) -> Result<Reconciled, StoreError> {
+        let lapsed = if others_had_time { self.owe_lapsed().await? } else { 0 };
         let expired = self.end_expired().await?;
-        let abandoned = if judge_runners { self.abandon_orphans(pace.runner_silence).await? } else { 0 };
+        let abandoned = if others_had_time { self.abandon_orphans(pace.runner_silence).await? } else { 0 };
         let logins = self.delete_expired_logins().await?;
         let answers = self.delete_old_requests().await?;
         // Last, because it needs Redis: everything else goes on without.

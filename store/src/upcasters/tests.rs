@@ -37,7 +37,8 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-/// Names the variants of an event, and breaks the build when one is added without a sample to go with it.
+/// Names the variants of an event, and breaks the build when one is missing: list it below, and give it a sample in
+/// `store/samples/events`.
 macro_rules! variants {
     ($name:ident, $event:ident: $($variant:ident),+ $(,)?) => {
         fn $name(event: &$event) -> &'static str {
@@ -85,22 +86,36 @@ fn load_all<A: Aggregate<Event: Variants>>(samples: &[Sample]) -> usize {
             sample.payload.clone(),
             json!({}),
         );
-        let event =
-            lift::<A>(stored).unwrap_or_else(|error| panic!("{}: {error}", sample.event_type)).payload;
-        assert_eq!(event.event_type(), sample.event_type);
+        let name = format!("{} {}", sample.event_type, sample.event_version);
+        let event = lift::<A>(stored).unwrap_or_else(|error| {
+            panic!(
+                "{name} can't be read any more ({error}), but ledgers hold it. Give the new shape a version in \
+                 `event_version`, lift the old one in store/src/upcasters.rs, and leave this sample as it is"
+            )
+        });
+        let event = event.payload;
+        assert_eq!(event.event_type(), sample.event_type, "{name} is read as another type");
         if event.event_version() == sample.event_version {
             let written = serde_json::to_value(&event).unwrap();
             assert_eq!(
                 written, sample.payload,
-                "{} is written otherwise now: give it a version",
-                sample.event_type
+                "{name} is written otherwise now. Give the new shape a version in `event_version` and a sample of its own, \
+                 and lift the old one in store/src/upcasters.rs if it can't be read as it is"
             );
             newest.insert(event.variant());
         }
         loaded += 1;
     }
     let all: BTreeSet<_> = A::Event::ALL.iter().copied().collect();
-    assert_eq!(newest, all, "each event of {} has a sample of the version written now", A::TYPE);
+    let missing: Vec<_> = all.difference(&newest).collect();
+    assert!(
+        missing.is_empty(),
+        "{missing:?} of {} have no sample of the version that is written now. Put one of each into \
+         store/samples/events/TYPE-VERSION.json, where TYPE and VERSION are what `event_type` and `event_version` say: \
+         {{\"aggregate_type\", \"event_type\", \"event_version\", \"payload\"}}, as the files beside it have them. \
+         Samples of older versions stay",
+        A::TYPE
+    );
     loaded
 }
 

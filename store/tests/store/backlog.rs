@@ -54,21 +54,13 @@ async fn owe(store: &TestStore) {
 }
 
 /// Takes up to so many messages off the queue as a worker does, and says that they are done; whose they were, in order.
-async fn work_off(
-    store: &TestStore,
-    redis: &mut MultiplexedConnection,
-    most: usize,
-) -> Vec<(Whose, Uuid)> {
+async fn work_off(store: &TestStore, redis: &mut MultiplexedConnection, most: usize) -> Vec<(Whose, Uuid)> {
     let queue = containrlab_store::queue::queue_name(
         &store.settings().namespace,
         &containrlab_store::queue::Queue::Judge,
     );
-    let taken: Option<Vec<String>> = redis::cmd("LPOP")
-        .arg(format!("{queue}:active"))
-        .arg(most)
-        .query_async(redis)
-        .await
-        .unwrap();
+    let taken: Option<Vec<String>> =
+        redis::cmd("LPOP").arg(format!("{queue}:active")).arg(most).query_async(redis).await.unwrap();
     let taken = taken.unwrap_or_default();
     let done = "update jobs set state = 'done', finished_at = now() \
         from unnest($1::text[]) with ordinality as taken (push_id, place) \

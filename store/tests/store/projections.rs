@@ -136,9 +136,8 @@ async fn a_rebuild_while_the_system_serves_gives_the_same_rows() {
     let (one, two) = (store.another().await, store.another().await);
     let written = AtomicBool::new(false);
     let read = async {
-        let sessions = async || -> u64 {
-            store.lab_statistics().await.unwrap().iter().map(|lab| lab.sessions).sum()
-        };
+        let sessions =
+            async || -> u64 { store.lab_statistics().await.unwrap().iter().map(|lab| lab.sessions).sum() };
         let mut before = sessions().await;
         while !written.load(Ordering::Relaxed) {
             // Nobody sees a build that has not caught up, nor none at all.

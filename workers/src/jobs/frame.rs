@@ -15,6 +15,9 @@ use super::lease::Lease;
 use crate::error::Error;
 use crate::runner::{Runner, by_runner};
 
+/// Between two tries to record an outcome: once the store is back, whoever has held it that long does not wait much longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// An event that may be the start of a job.
 pub(super) trait MayStart {
     /// Which start of a job this event is, counted from 1; `None` when it is something else.
@@ -102,7 +105,7 @@ pub(super) async fn record<A: Recorded>(
         tokio::select! {
             () = lease.lost() => return false,
             () = runner.hard_stop.cancelled() => return false,
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
         }
     }
 }
