@@ -98,8 +98,15 @@ impl Live {
         self.doorbell(self.queue_channel(queue))
     }
 
-    pub(crate) fn ring_queue(&self, queue: &Queue) {
-        self.ring_channel(self.queue_channel(queue));
+    /// Where a queue's bell hangs in Redis, and what this process says when it rings it: whoever has a message for Redis
+    /// anyway rings with it.
+    pub(crate) fn queue_bell(&self, queue: &Queue) -> (String, &str) {
+        (self.queue_channel(queue), &self.shared.process)
+    }
+
+    /// Rings a queue's bell in this process, which does not heed its own rings from Redis.
+    pub(crate) fn ring_queue_here(&self, queue: &Queue) {
+        self.shared.ring_here(&self.queue_channel(queue));
     }
 
     fn session_channel(&self, session: SessionId) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use containrlab_domain::ids::{BlobHash, JobId};
+use containrlab_domain::job::MAX_STARTS;
 use containrlab_domain::session::SessionCommand;
 use containrlab_domain::workspace::{Expected, FileEntry, WorkspaceCommand, WorkspacePath};
 use serde_json::{Value, json};
@@ -53,6 +54,34 @@ async fn a_build_is_asked_for_run_and_over() {
     assert_eq!(done["outcome"], json!({ "result": "exited", "code": 0, "milliseconds": 1500 }));
     let all = ada.get(&format!("{path}/jobs")).await.expect(200).json();
     assert_eq!(all["jobs"].as_array().expect("jobs").iter().filter(|job| job["kind"] == "build").count(), 1);
+}
+
+/// A job that kills its runner each time is given up by the ledger, and whoever asked for it is told so wherever they look.
+#[tokio::test]
+async fn a_job_that_is_given_up_says_so_on_the_page() {
+    let api = Served::new().await;
+    let ada = api.person("Ada").await;
+    let id = ada.start("lab1").await;
+    let runner = Runner::new(&api).await;
+    runner.provision(id).await;
+    let path = format!("/api/sessions/{id}");
+    let job = id_of(&ada.poke(&format!("{path}/build")).await.expect(202));
+    for _ in 0..=MAX_STARTS {
+        // The runner dies over it, and another start finds it when the lease has run out.
+        runner.take(id, job).await;
+        let lapse = "update jobs set lease_until = clock_timestamp() - interval '1 s' where state = 'held'";
+        api.sql().await.execute(lapse, &[]).await.expect("turned back");
+    }
+    let done = ada.get(&format!("{path}/jobs/{job}")).await.expect(200).json();
+    assert_eq!((&done["state"], &done["outcome"]["reason"]), (&json!("done"), &json!("worker_crashed")));
+    let sentence = "was started 3 times and never came to an end; it was given up";
+    let page = ada.get(&format!("/sessions/{id}")).await.expect(200).text;
+    assert!(page.contains(sentence), "the page does not say so: {page}");
+    let mut stream = ada.listen(&format!("{path}/events")).await;
+    let told = stream.named("JobFinished").await.json();
+    assert!(told["text"].as_str().is_some_and(|text| text.contains(sentence)), "{told}");
+    // The next one is taken.
+    ada.poke(&format!("{path}/build")).await.expect(202);
 }
 
 #[tokio::test]

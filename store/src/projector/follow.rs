@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::log::{Place, events_between, next_stretch};
+use super::log::{Place, events_among, next_stretch};
 use super::{ALL, Projection};
 use crate::rows::column;
 use crate::{Store, StoreError};
@@ -106,7 +106,7 @@ impl Store {
         let Some((end, count)) = next_stretch(&transaction, &after, STRETCH).await? else {
             return Ok(Step::UpToDate);
         };
-        let events = events_between(&transaction, &after, &end, projection.event_types()).await?;
+        let events = events_among(&transaction, &after, count, projection.event_types()).await?;
         if !events.is_empty() {
             projection.apply(&transaction, build, events).await?;
         }

@@ -23,10 +23,13 @@ const STRETCH: &str = "select tx::text as tx, position, count(*) over () as even
        order by tx, position limit $3) as stretch \
      order by stretch.tx desc, stretch.position desc limit 1";
 
-const EVENTS: &str = "select aggregate_type, aggregate_id, sequence, event_type, event_version, payload from events \
-     where (tx, position) > ($1::text::xid8, $2) and (tx, position) <= ($3::text::xid8, $4) \
-       and event_type = any($5) \
-     order by tx, position";
+/// Those of the next `$3` events after a place that have one of the types `$4`. By their number and not by their last place:
+/// PostgreSQL can't tell how few events lie between two places, and would read the whole log for each stretch, so that a
+/// rebuild would cost the square of its length.
+const EVENTS: &str = "select aggregate_type, aggregate_id, sequence, event_type, event_version, payload from ( \
+       select tx, position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload from events \
+       where (tx, position) > ($1::text::xid8, $2) order by tx, position limit $3) as stretch \
+     where event_type = any($4) order by tx, position";
 
 /// An event as it was written.
 pub(super) struct LoggedEvent {
@@ -82,16 +85,15 @@ pub(super) async fn next_stretch(
     .transpose()
 }
 
-/// The events of these types after one place and up to another.
-pub(super) async fn events_between(
+/// The events of these types among the next so many after a place, as many as [`next_stretch`] has counted: below its end
+/// nothing new can appear.
+pub(super) async fn events_among(
     transaction: &Transaction<'_>,
     after: &Place,
-    up_to: &Place,
+    count: i64,
     types: &[&str],
 ) -> Result<Vec<LoggedEvent>, StoreError> {
     let statement = transaction.prepare_cached(EVENTS).await?;
-    let rows = transaction
-        .query(&statement, &[&after.tx, &after.position, &up_to.tx, &up_to.position, &types])
-        .await?;
+    let rows = transaction.query(&statement, &[&after.tx, &after.position, &count, &types]).await?;
     rows.iter().map(LoggedEvent::read).collect()
 }

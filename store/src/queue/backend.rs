@@ -5,7 +5,7 @@ use std::time::Duration;
 use apalis::prelude::{BackendExt, PollWith, StreamStrategy};
 use apalis_redis::{Config, RedisStorage};
 
-use super::reconciler::SEEN_RUNNING;
+use super::reconciler::SEEN_TAKEN;
 use super::{Queue, QueuedJob, queue_name};
 use crate::live::WakeUps;
 use crate::{Store, StoreError};
@@ -45,6 +45,8 @@ impl Store {
             .missed_heartbeats((FORGOTTEN.as_secs() / HEARTBEAT.as_secs()) as usize)
             // Our own bells wake the workers.
             .emit_events(false)
+            // Whose a job is stands in the ledger; a second lock here would only cost a round trip before and after each.
+            .lock_tasks(false)
             // The result is nothing, but without this a message is never acknowledged, and comes again.
             .persist_results(true)
     }
@@ -70,12 +72,12 @@ impl Store {
         let (now, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await?;
         let mut ask = redis::pipe();
         for message in &messages {
-            ask.cmd("HMGET").arg(described(message)).arg("status").arg("done_at").arg(SEEN_RUNNING);
+            ask.cmd("HMGET").arg(described(message)).arg("status").arg("done_at").arg(SEEN_TAKEN);
         }
         let states: Vec<(Option<String>, Option<u64>, Option<f64>)> = ask.query_async(&mut redis).await?;
         let is_old = |state: &(Option<String>, Option<u64>, Option<f64>)| match state {
             (Some(status), Some(done), _) if status == "Done" => done + age.as_secs() <= now,
-            (Some(status), _, Some(seen)) if status == "Running" => *seen as u64 + ABANDONED.as_secs() <= now,
+            (Some(_), _, Some(seen)) => *seen as u64 + ABANDONED.as_secs() <= now,
             _ => false,
         };
         let finished: Vec<&String> = messages

@@ -2,6 +2,7 @@
 //!
 //! Every round asks PostgreSQL, whose clock decides. One process at a time does a round; any number may try.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use containrlab_domain::actor::{Actor, Provenance};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::Queue;
 use crate::faults::hastened;
 use crate::ledger::CommandError;
-use crate::rows::{column, seconds, word};
+use crate::rows::{column, seconds};
 use crate::{RUNNER_SILENCE, Store, StoreError};
 
 /// How patient the reconciler is.
@@ -64,20 +65,23 @@ const CLEAR_EVERY: u64 = 120;
 const FINISHED: Duration = Duration::from_secs(60);
 
 /// In a message's description: when, by Redis' clock, the reconciler first saw that a worker had taken it.
-pub(super) const SEEN_RUNNING: &str = "seen_running";
+pub(super) const SEEN_TAKEN: &str = "seen_taken";
 
 /// Whether each message is still on its way: in the line, or taken by a worker who has had no time yet to say in the
 /// ledger that it begins. A worker that took it and died says nothing ever, and one that let go of it has said so here.
 const LOOK: &str = "local time = redis.call('time') \
      local now = time[1] + time[2] / 1000000 \
+     local line = {} \
+     for _, id in ipairs(redis.call('lrange', KEYS[1], 0, -1)) do line[id] = true end \
      local found = {} \
-     for i, message in ipairs(KEYS) do \
-       local status = redis.call('hget', message, 'status') \
-       found[i] = status == 'Pending' and 1 or 0 \
-       if status == 'Running' then \
+     for i = 3, #ARGV do \
+       local message = KEYS[2] .. ':' .. ARGV[i] \
+       local there = line[ARGV[i]] \
+       if not there and redis.call('hget', message, 'status') == 'Pending' then \
          redis.call('hsetnx', message, ARGV[1], string.format('%.6f', now)) \
-         found[i] = now - redis.call('hget', message, ARGV[1]) < tonumber(ARGV[2]) and 1 or 0 \
+         there = now - redis.call('hget', message, ARGV[1]) < tonumber(ARGV[2]) \
        end \
+       found[i - 2] = there and 1 or 0 \
      end \
      return found";
 
@@ -234,24 +238,22 @@ impl Store {
         if rows.is_empty() {
             return Ok(0);
         }
-        let script = redis::Script::new(LOOK);
-        let mut look = script.arg(SEEN_RUNNING);
-        look.arg(patience.as_secs_f64());
-        let mut jobs = Vec::with_capacity(rows.len());
+        let mut by_queue: BTreeMap<String, Vec<(Uuid, String, bool)>> = BTreeMap::new();
         for row in &rows {
-            let queue: Queue = word(row, "queue")?;
-            let push_id: String = column::<Option<String>>(row, "push_id")?.unwrap_or_default();
-            look.key(format!("{}:{push_id}", self.queue_config(&queue).job_meta_hash()));
-            jobs.push((column::<Uuid>(row, "job_id")?, push_id, column::<bool>(row, "long")?));
+            let push_id = column::<Option<String>>(row, "push_id")?.unwrap_or_default();
+            let pushed = (column(row, "job_id")?, push_id, column(row, "long")?);
+            by_queue.entry(column(row, "queue")?).or_default().push(pushed);
         }
-        let found: Vec<bool> = look.invoke_async(&mut self.redis()).await?;
-        // Only a fault of the queue's own keeps a message there for so long. A second one in its place does no harm.
-        let (lost, pushes): (Vec<Uuid>, Vec<String>) = jobs
-            .into_iter()
-            .zip(found)
-            .filter(|((_, _, long), is_there)| *long || !is_there)
-            .map(|((job, push_id, _), _)| (job, push_id))
-            .unzip();
+        let (mut lost, mut pushes) = (Vec::new(), Vec::new());
+        for (queue, jobs) in by_queue {
+            let found = self.look_for(&queue, &jobs, patience).await?;
+            // Only a fault of the queue's own keeps a message for so long. A second one in its place does no harm.
+            let gone = jobs.into_iter().zip(found).filter(|((_, _, long), is_there)| *long || !is_there);
+            for ((job, push_id, _), _) in gone {
+                lost.push(job);
+                pushes.push(push_id);
+            }
+        }
         if lost.is_empty() {
             return Ok(0);
         }
@@ -267,6 +269,24 @@ impl Store {
         tracing::warn!(owed, "Redis lost jobs; they are owed again");
         self.live().ring_outbox();
         Ok(owed)
+    }
+
+    /// Whether each of these messages is still on its way.
+    async fn look_for(
+        &self,
+        queue: &str,
+        jobs: &[(Uuid, String, bool)],
+        patience: Duration,
+    ) -> Result<Vec<bool>, StoreError> {
+        let queue: Queue = queue.parse().map_err(|error| StoreError::damaged("a job's queue", error))?;
+        let config = self.queue_config(&queue);
+        let script = redis::Script::new(LOOK);
+        let mut look = script.key(config.active_jobs_list());
+        look.key(config.job_meta_hash()).arg(SEEN_TAKEN).arg(patience.as_secs_f64());
+        for (_, push_id, _) in jobs {
+            look.arg(push_id);
+        }
+        Ok(look.invoke_async(&mut self.redis()).await?)
     }
 
     /// Messages that were worked off stay in Redis until somebody clears them.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use containrlab_domain::ids::JobId;
+use futures::future::try_join;
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -26,7 +28,7 @@ const SHARES: [&(dyn ToSql + Sync); 4] =
 /// Wait after a failed round.
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
-/// Takes what is to be pushed now, best first: priority, then everybody's first job before anybody's second, then
+/// Takes what is to be pushed now, and marks it so; the best of it: priority, then everybody's first job before anybody's second, then
 /// age. What waits in Redis already counts towards a learner's and a queue's share. Redis keeps the order in which it
 /// was told, so of work that can wait hardly any may stand there: whoever comes after it comes soon. Other relays'
 /// rows are skipped.
@@ -48,22 +50,25 @@ const TAKE: &str = "with waiting as materialized ( \
      placed as ( \
        select job_id, priority, can_wait, turn, requested_at, coalesce(taken.n, 0) + row_number() over ( \
            partition by queue, can_wait order by priority, turn, requested_at, job_id) as place \
-       from ranked left join taken using (queue, can_wait) where turn <= $1::bigint) \
-     select jobs.job_id, jobs.queue from jobs join placed using (job_id) \
-     where jobs.state = 'owed' and place <= case when can_wait then $4::bigint else $2::bigint end \
-     order by placed.priority, turn, placed.requested_at, job_id limit $3 \
-     for update of jobs skip locked";
-
-const MARK: &str = "update jobs set state = 'queued', queued_at = clock_timestamp(), push_id = pushed.push_id \
-     from unnest($1::uuid[], $2::text[]) as pushed (job_id, push_id) where jobs.job_id = pushed.job_id";
+       from ranked left join taken using (queue, can_wait) where turn <= $1::bigint), \
+     best as materialized ( \
+       select jobs.job_id, placed.priority, turn, placed.requested_at from jobs join placed using (job_id) \
+       where jobs.state = 'owed' and place <= case when can_wait then $4::bigint else $2::bigint end \
+       order by placed.priority, turn, placed.requested_at, job_id limit $3 \
+       for update of jobs skip locked) \
+     update jobs set state = 'queued', queued_at = clock_timestamp(), push_id = replace(gen_random_uuid()::text, '-', '') \
+     from best where jobs.job_id = best.job_id \
+     returning jobs.job_id, queue, push_id, best.priority, turn, best.requested_at";
 
 /// What apalis' own push does, but for its time: that would hold a message back until the clock of whoever takes it has
-/// reached the clock of whoever pushed it. Here it is at the end of the line at once.
-const PUSH: &str = "for i = 1, #ARGV, 2 do \
+/// reached the clock of whoever pushed it. Here it is at the end of the line at once, and the
+/// bell rings with it.
+const PUSH: &str = "for i = 2, #ARGV, 2 do \
        redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1]) \
        redis.call('hset', KEYS[2] .. ':' .. ARGV[i], 'attempts', 0, 'max_attempts', 25, 'status', 'Pending') \
        redis.call('rpush', KEYS[3], ARGV[i]) \
-     end";
+     end \
+     redis.call('publish', KEYS[4], ARGV[1])";
 
 impl Store {
     /// Pushes owed jobs until told to stop: at once after a commit of any process, and every second anyway.
@@ -107,17 +112,14 @@ impl Store {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
         let take = transaction.prepare_cached(TAKE).await?;
-        let rows = transaction.query(&take, &SHARES).await?;
+        // Sent together. What this transaction says can be found out again, so its commit need not wait for the disk.
+        let hurry = transaction.batch_execute("set local synchronous_commit = off");
+        let ((), rows) = try_join(hurry, transaction.query(&take, &SHARES)).await?;
         if rows.is_empty() {
             return Ok(0);
         }
-        let jobs: Vec<OwedJob> = rows.iter().map(OwedJob::read).collect::<Result<_, _>>()?;
-        let mark = transaction.prepare_cached(MARK).await?;
-        let ids: Vec<Uuid> = jobs.iter().map(|owed| owed.job.0).collect();
-        let pushes: Vec<&str> = jobs.iter().map(|owed| owed.push_id.as_str()).collect();
-        transaction.execute(&mark, &[&ids, &pushes]).await?;
-        // What this transaction says can be found out again, so its commit need not wait for the disk.
-        transaction.batch_execute("set local synchronous_commit = off").await?;
+        let mut jobs: Vec<OwedJob> = rows.iter().map(OwedJob::read).collect::<Result<_, _>>()?;
+        jobs.sort_unstable_by_key(|owed| owed.place);
         faults::point("relay_marked");
         self.push(&jobs).await?;
         faults::point("relay_pushed");
@@ -126,14 +128,16 @@ impl Store {
         Ok(jobs.len())
     }
 
-    /// How PostgreSQL goes about a round, in its own words.
+    /// How PostgreSQL goes about a round, in its own words. Nothing is pushed.
     ///
     /// # Errors
     /// [`StoreError`] when it can't be asked.
     #[cfg(feature = "testing")]
     pub async fn relay_plan(&self) -> Result<String, StoreError> {
-        let client = self.database().await?;
-        let rows = client.query(&format!("explain (analyze, buffers) {TAKE}"), &SHARES).await?;
+        let mut client = self.database().await?;
+        let transaction = client.transaction().await?;
+        let rows = transaction.query(&format!("explain (analyze, buffers) {TAKE}"), &SHARES).await?;
+        transaction.rollback().await?;
         let lines: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         Ok(lines.join("\n"))
     }
@@ -148,12 +152,13 @@ impl Store {
             let config = self.queue_config(&queue);
             let script = redis::Script::new(PUSH);
             let mut push = script.key(config.job_data_hash());
-            push.key(config.job_meta_hash()).key(config.active_jobs_list());
+            let (channel, process) = self.live().queue_bell(&queue);
+            push.key(config.job_meta_hash()).key(config.active_jobs_list()).key(channel).arg(process);
             for owed in owed {
                 push.arg(&owed.push_id).arg(owed.message()?);
             }
             push.invoke_async::<()>(&mut self.redis()).await?;
-            self.live().ring_queue(&queue);
+            self.live().ring_queue_here(&queue);
         }
         Ok(())
     }
@@ -163,14 +168,18 @@ struct OwedJob {
     job: JobId,
     queue: Queue,
     push_id: String,
+    /// Before which others: priority, turn, age, and something that decides in any case.
+    place: (i16, i64, Timestamp, Uuid),
 }
 
 impl OwedJob {
     fn read(row: &Row) -> Result<Self, StoreError> {
+        let job: Uuid = column(row, "job_id")?;
         Ok(Self {
-            job: JobId(column(row, "job_id")?),
+            job: JobId(job),
             queue: word(row, "queue")?,
-            push_id: Uuid::now_v7().simple().to_string(),
+            push_id: column(row, "push_id")?,
+            place: (column(row, "priority")?, column(row, "turn")?, column(row, "requested_at")?, job),
         })
     }
 

@@ -40,13 +40,14 @@ async fn mark_taken(store: &TestStore, job: JobId) {
     let queue = containrlab_store::queue::queue_name(&store.settings().namespace, &Queue::Provision);
     let client = redis::Client::open(store.settings().redis_url.as_str()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd("HSET")
-        .arg(format!("{queue}:meta:{push}"))
-        .arg("status")
-        .arg("Running")
-        .query_async::<()>(&mut redis)
+    let taken: usize = redis::cmd("LREM")
+        .arg(format!("{queue}:active"))
+        .arg(1)
+        .arg(push)
+        .query_async(&mut redis)
         .await
         .unwrap();
+    assert_eq!(taken, 1);
 }
 
 /// As if the runner had been silent for a minute.
