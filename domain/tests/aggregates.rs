@@ -251,7 +251,8 @@ proptest! {
                 AttemptEvent::Judged { verdict } => {
                     prop_assert_eq!(n + 1, events.len(), "something after the verdict");
                     let given_up = verdict.status == VerdictStatus::Inconclusive;
-                    prop_assert!(if given_up { starts == MAX_STARTS } else { newest.is_some() });
+                    let may_end = if given_up { starts == MAX_STARTS } else { newest.is_some() };
+                    prop_assert!(may_end, "a verdict that nobody may say");
                 }
             }
         }
