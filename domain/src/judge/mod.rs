@@ -11,25 +11,32 @@
 
 mod check;
 pub mod checks;
+mod container_spec;
 mod evaluate;
 mod facts;
 mod fault;
+mod http_expectation;
 mod observation;
 mod plan;
 mod planner;
 pub mod progress;
 mod subject;
+mod text_pattern;
 
 pub use check::Check;
 pub(crate) use check::Common;
 pub use checks::CheckKind;
+pub use container_spec::ContainerSpec;
 pub use evaluate::{evaluate, static_findings};
+pub use http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
 pub use observation::{
-    BuildObserved, ContainerState, HealthObserved, HttpObserved, HttpResponse, ImageObserved, Observation,
-    Observed, RunObserved,
+    BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,
+    HttpResponse, ImageConfigObserved, ImageObserved, LayerHit, LayersObserved, LogsObserved, MemoryObserved,
+    Observation, Observed, RunObserved, StoppedObserved,
 };
 pub use plan::{Action, Plan, PlanStep, StepId};
 pub use subject::Subject;
+pub use text_pattern::{Pattern, Wanted};
 
 /// Which rules judged: goes up whenever the same attempt could come out otherwise.
 pub const JUDGE_VERSION: u32 = 1;

@@ -1,11 +1,12 @@
 //! What has to be done with an attempt, as data for whoever has an engine.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::HttpExpectation;
+use super::checks::LogExpectation;
+use super::container_spec::ContainerSpec;
+use super::http_expectation::HttpExpectation;
 use super::planner::Planner;
 use super::subject::Subject;
 use crate::lab::{Lab, LabFiles, Limits};
@@ -39,6 +40,9 @@ pub struct PlanStep {
     /// Steps that must have gone well before: see [`super::Observed::lets_go_on`]. When one has not, the step is
     /// answered with [`super::Observed::NotDone`].
     pub needs: Vec<StepId>,
+    /// Steps that must be over before, however they went.
+    #[serde(default)]
+    pub after: Vec<StepId>,
     /// The ids of the checks that look at it, in the lab's order.
     pub asked_by: Vec<String>,
     /// What to do.
@@ -58,22 +62,57 @@ pub enum Action {
     /// cache in place, put the files back, and answer `Build`. The number of blanks must be one that no build with this
     /// cache has seen: otherwise the changed files themselves are cached, and nothing is proved.
     Rebuild {
-        /// Files to change.
+        /// Files to change; none: the very same build again.
         touch: Vec<String>,
         /// Cut it off after this.
         timeout_seconds: u32,
     },
+    /// Build once more without any cache, under a tag of its own, and answer `Build`.
+    BuildAnew {
+        /// Cut it off after this.
+        timeout_seconds: u32,
+    },
+    /// Compare the files of the two images that `Build` and `BuildAnew` made, layer by layer, times left out, and answer
+    /// `Difference`.
+    CompareImages {
+        /// Patterns, as in `.dockerignore`, of paths that may differ.
+        ignore: Vec<String>,
+    },
     /// Look at the built image and answer `Image`.
     InspectImage,
-    /// Start a container from the built image with these ports reachable, give it a moment to fall over, and answer
-    /// `Run`. It stays up for the steps that need it and is removed at the end.
+    /// Read the layers that the build put on its base image and answer `Layers`.
+    ReadLayers {
+        /// Patterns, as in `.dockerignore`, of paths to look for.
+        paths: Vec<String>,
+        /// Texts to look for in all files.
+        texts: Vec<String>,
+    },
+    /// Start a container of the built image and answer `Run`. It stays up for the steps that need it and is removed
+    /// at the end.
     Run {
-        /// Container ports that are to be reachable.
-        ports: Vec<u16>,
-        /// Environment variables.
-        env: BTreeMap<String, String>,
-        /// Memory limit.
-        memory_mib: u32,
+        /// How it is started.
+        container: ContainerSpec,
+        /// Watch for a moment whether it falls over: no later step would notice.
+        settle: bool,
+    },
+    /// Remove the container of the step `run`, start another one like it with the same volume, and answer `Run`.
+    RunAnew {
+        /// The step that started the container before.
+        run: StepId,
+    },
+    /// Start a container of the built image, wait for its end, and answer `Ended`.
+    RunToEnd {
+        /// How it is started.
+        container: ContainerSpec,
+        /// Stop it after this.
+        within_seconds: u32,
+    },
+    /// Send the container of the step `run` a SIGTERM, kill it when the time is over, and answer `Stopped`.
+    Stop {
+        /// The step that started the container.
+        run: StepId,
+        /// Seconds until it is killed.
+        within_seconds: u32,
     },
     /// Ask the container of the step `run` until [`HttpExpectation::is_met`] or the time is over, and answer `Http`
     /// with the last answer. Stop early when the container is gone.
@@ -92,6 +131,38 @@ pub enum Action {
         /// Seconds from the container's start.
         within_seconds: u32,
     },
+    /// Read the container's output until it holds what is wanted or the time is over, and answer `Logs`.
+    Logs {
+        /// The step that started the container.
+        run: StepId,
+        /// What is wanted.
+        expect: LogExpectation,
+        /// Seconds from the container's start.
+        within_seconds: u32,
+    },
+    /// Add up the resident memory of the container's processes and answer `Memory`.
+    Memory {
+        /// The step that started the container.
+        run: StepId,
+    },
+}
+
+impl Action {
+    /// The container that this step watches closely enough to see it fall over.
+    pub(super) fn watched(&self) -> Option<&StepId> {
+        match self {
+            Self::Http { run, .. } | Self::Health { run, .. } | Self::Logs { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The container that this step looks at, if it looks at one.
+    pub(super) fn container(&self) -> Option<&StepId> {
+        match self {
+            Self::Memory { run } | Self::Stop { run, .. } | Self::RunAnew { run } => Some(run),
+            other => other.watched(),
+        }
+    }
 }
 
 impl Plan {
@@ -100,7 +171,7 @@ impl Plan {
     pub fn for_lab(lab: &Lab, files: &LabFiles) -> Self {
         let dockerfile = Subject::dockerfile(files);
         let subject = Subject::new(files, dockerfile.as_ref());
-        let mut planner = Planner::new(&subject, lab.limits);
+        let mut planner = Planner::new(&subject, lab);
         for check in &lab.checks {
             planner.ask_for(&check.id);
             check.kind.rule().plan(&mut planner);

@@ -1,17 +1,18 @@
 //! How checks ask for steps.
 
-use std::collections::BTreeMap;
-
+use super::checks::CheckKind;
+use super::container_spec::ContainerSpec;
+use super::http_expectation::HttpExpectation;
 use super::plan::{Action, Plan, PlanStep, StepId};
 use super::subject::Subject;
-use crate::lab::Limits;
+use crate::lab::{Lab, Limits};
 
 /// A plan in the making. A step's name says what it does, so that two checks that need the same thing share a step.
 #[derive(Debug)]
 pub(super) struct Planner<'a> {
     pub(super) subject: &'a Subject<'a>,
+    pub(super) lab: &'a Lab,
     pub(super) limits: Limits,
-    /// A build would not refuse the Dockerfile at once.
     can_build: bool,
     steps: Vec<PlanStep>,
     /// The id of the check that asks.
@@ -19,9 +20,9 @@ pub(super) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(subject: &'a Subject<'a>, limits: Limits) -> Self {
+    pub(super) fn new(subject: &'a Subject<'a>, lab: &'a Lab) -> Self {
         let can_build = subject.dockerfile_fault().is_none();
-        Self { subject, limits, can_build, steps: Vec::new(), asking: String::new() }
+        Self { subject, lab, limits: lab.limits, can_build, steps: Vec::new(), asking: String::new() }
     }
 
     /// From here on, this check asks.
@@ -29,7 +30,14 @@ impl<'a> Planner<'a> {
         check.clone_into(&mut self.asking);
     }
 
-    pub(super) fn finish(self) -> Plan {
+    pub(super) fn finish(mut self) -> Plan {
+        let watched: Vec<StepId> =
+            self.steps.iter().filter_map(|step| step.action.watched().cloned()).collect();
+        for step in &mut self.steps {
+            if let Action::Run { settle, .. } = &mut step.action {
+                *settle = !watched.contains(&step.id);
+            }
+        }
         Plan { steps: self.steps, limits: self.limits }
     }
 
@@ -48,21 +56,84 @@ impl<'a> Planner<'a> {
 
     /// A container of the built image with these ports open. One container serves all checks that only ask it
     /// something: it opens every port that one of them asks. `None` when no build could start.
-    pub(super) fn run(&mut self, ports: &[u16], env: &BTreeMap<String, String>) -> Option<StepId> {
+    pub(super) fn run(&mut self, ports: &[u16]) -> Option<StepId> {
         let build = self.build()?;
-        let mut own: Vec<u16> = ports.to_vec();
-        own.sort_unstable();
-        own.dedup();
-        let action = Action::Run { ports: own, env: env.clone(), memory_mib: self.limits.memory_mib };
+        let container = ContainerSpec { ports: ports.to_vec(), ..self.container() };
+        let action = Action::Run { container, settle: false };
         let step = self.step_or(run_step(), &[build], action, |planned| {
-            if let Action::Run { ports: open, env: set, .. } = planned {
-                open.extend(ports);
-                open.sort_unstable();
-                open.dedup();
-                set.extend(env.clone());
+            if let Action::Run { container, .. } = planned {
+                container.ports.extend(ports);
+                container.ports.sort_unstable();
+                container.ports.dedup();
             }
         });
         Some(step)
+    }
+
+    /// A container for one check alone. `None` when no build could start.
+    pub(super) fn run_own(&mut self, id: StepId, container: ContainerSpec) -> Option<StepId> {
+        let build = self.build()?;
+        Some(self.step(id, &[build], Action::Run { container, settle: false }))
+    }
+
+    /// How a container is started: within the lab's limits, with the variables that the app gets for
+    /// the lab's `http` checks.
+    pub(super) fn container(&self) -> ContainerSpec {
+        let given = self.lab.checks.iter().filter_map(|check| match &check.kind {
+            CheckKind::Http(http) => Some(http.env.clone()),
+            _ => None,
+        });
+        ContainerSpec {
+            memory_mib: self.limits.memory_mib,
+            env: given.flatten().collect(),
+            ..ContainerSpec::default()
+        }
+    }
+
+    /// Asks the same of the shared container and of one that is started in a special way, so that a fault of the app
+    /// itself is not taken for one of the special way.
+    pub(super) fn ask_plain_and_own(
+        &mut self,
+        own: StepId,
+        container: ContainerSpec,
+        expect: &HttpExpectation,
+        within_seconds: u32,
+    ) {
+        let Some(plain) = self.run(&[expect.port]) else { return };
+        let container = ContainerSpec { ports: vec![expect.port], ..container };
+        let Some(own) = self.run_own(own, container) else { return };
+        for run in [plain, own] {
+            self.ask(&run, expect, within_seconds);
+        }
+    }
+
+    /// Asks a container something over HTTP.
+    pub(super) fn ask(&mut self, run: &StepId, expect: &HttpExpectation, within_seconds: u32) -> StepId {
+        let action = Action::Http { run: run.clone(), expect: expect.clone(), within_seconds };
+        self.step(http_step(run, expect), std::slice::from_ref(run), action)
+    }
+
+    /// Lets a step wait until another one has gone well.
+    pub(super) fn need(&mut self, step: &StepId, other: &StepId) {
+        if let Some(planned) = self.steps.iter_mut().find(|planned| planned.id == *step)
+            && !planned.needs.contains(other)
+        {
+            planned.needs.push(other.clone());
+        }
+    }
+
+    /// Lets a step wait for those that this check or an earlier one has asked of the same container.
+    pub(super) fn after_all_on(&mut self, run: &StepId, step: &StepId) {
+        let before: Vec<StepId> = self
+            .steps
+            .iter()
+            .take_while(|planned| planned.id != *step)
+            .filter(|planned| planned.needs.contains(run))
+            .map(|planned| planned.id.clone())
+            .collect();
+        if let Some(planned) = self.steps.iter_mut().find(|planned| planned.id == *step) {
+            planned.after = before;
+        }
     }
 
     /// Like [`Planner::step`], but lets the caller widen the step that is there already.
@@ -83,6 +154,7 @@ impl<'a> Planner<'a> {
             None => self.steps.push(PlanStep {
                 id: id.clone(),
                 needs: needs.to_vec(),
+                after: Vec::new(),
                 asked_by: vec![self.asking.clone()],
                 action,
             }),
@@ -97,4 +169,9 @@ pub(super) fn build_step() -> StepId {
 
 pub(super) fn run_step() -> StepId {
     StepId("run".to_owned())
+}
+
+/// The step that asks this of this container.
+pub(super) fn http_step(run: &StepId, expect: &HttpExpectation) -> StepId {
+    StepId(format!("{run}: {}", expect.name()))
 }

@@ -159,10 +159,19 @@ pub(crate) async fn run_quietly(
     request: ExecRequest,
     kept: &mut Tail,
 ) -> Result<ExecExit, AgentError> {
+    run_and_only_hear(agent, request, &mut |bytes| kept.add(bytes)).await
+}
+
+/// Runs a command whose output only somebody hears.
+pub(crate) async fn run_and_only_hear(
+    agent: &AgentClient,
+    request: ExecRequest,
+    hear: &mut (dyn FnMut(&[u8]) + Send),
+) -> Result<ExecExit, AgentError> {
     let mut stream = agent.exec(request).await?;
     loop {
         match stream.next().await? {
-            ExecEvent::Output { bytes, .. } => kept.add(&bytes),
+            ExecEvent::Output { bytes, .. } => hear(&bytes),
             ExecEvent::Exit(exit) => return Ok(exit),
         }
     }

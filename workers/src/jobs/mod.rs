@@ -35,7 +35,7 @@ pub(crate) use build::request;
 pub(crate) use count::COUNTS;
 pub(crate) use end::keep_files;
 pub use log::Ear;
-pub(crate) use log::LogWriter;
+pub(crate) use log::{LogWriter, Tail, run_and_only_hear, run_quietly};
 pub(crate) use workers::run_workers;
 
 use crate::error::Error;

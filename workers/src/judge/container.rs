@@ -1,34 +1,48 @@
-//! The container that the checks ask.
+//! Containers of the attempt's image.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use containrlab_domain::judge::{ContainerState, HealthObserved, RunObserved};
+use containrlab_domain::judge::{
+    ContainerSpec, ContainerState, EndedObserved, HealthObserved, LogsObserved, MemoryObserved, RunObserved,
+    StoppedObserved, checks::LogExpectation,
+};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::engine::ask;
-use super::steps::IMAGE;
+use super::build::IMAGE;
+use super::engine::{ask, ask_within, tail_of};
+use super::sockets;
 use crate::sandbox::{AgentClient, AgentError};
-
-/// Its name.
-const NAME: &str = "attempt";
-
-/// The port of the sandbox at which the container's first port is reachable; the others follow.
-const FIRST_PORT: u16 = 40_000;
 
 /// How long a container gets to fall over at its start.
 const MOMENT: Duration = Duration::from_millis(1500);
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(300);
+/// Between two looks: short at first, because most apps are up in no time.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LONGEST_LOOK: Duration = Duration::from_millis(400);
 
 /// Bytes of the engine's answers that are read.
 const ANSWER: usize = 256 * 1024;
 
+/// What bounds each container beyond its memory: a log that floods, a process that forks without end, and a memory that runs over
+/// hit the container alone, and not the engine beside it.
+const BOUNDS: [&str; 7] = [
+    "--log-driver=json-file",
+    "--log-opt=max-size=4m",
+    "--log-opt=max-file=2",
+    "--ulimit=nproc=600:600",
+    "--ulimit=core=0:0",
+    "--oom-score-adj=900",
+    "--pull=never",
+];
+
 /// A started container.
+#[derive(Debug, Clone)]
 pub(super) struct Container {
-    ports: Vec<u16>,
+    name: String,
+    spec: ContainerSpec,
+    /// The port of the sandbox at which its first port is reachable; the others follow.
+    first_port: u16,
     started: Instant,
     log_kib: u32,
 }
@@ -38,6 +52,8 @@ pub(super) struct Container {
 struct State {
     status: String,
     exit_code: i64,
+    #[serde(default)]
+    pid: u32,
     #[serde(rename = "OOMKilled", default)]
     out_of_memory: bool,
     #[serde(default)]
@@ -59,66 +75,144 @@ struct HealthLog {
     output: String,
 }
 
+/// The exit code of a process that a SIGKILL ended.
+const KILLED: i64 = 137;
+
 impl State {
     fn observed(&self) -> ContainerState {
         match self.status.as_str() {
             "running" | "restarting" | "paused" => ContainerState::Running,
             "created" => ContainerState::NotStarted { error: self.error.clone() },
-            _ => ContainerState::Exited { code: self.exit_code, out_of_memory: self.out_of_memory },
+            _ => ContainerState::Exited {
+                code: self.exit_code,
+                // Nobody here kills one that is being looked at: it was the kernel, for want of memory. Inside a sandbox, the
+                // engine is not told.
+                out_of_memory: self.out_of_memory || self.exit_code == KILLED,
+            },
         }
     }
 }
 
+/// Waits between looks, longer each time.
+pub(super) struct Looks(Duration);
+
+impl Looks {
+    pub(super) fn new() -> Self {
+        Self(FIRST_LOOK)
+    }
+
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 3 / 2).min(LONGEST_LOOK);
+    }
+}
+
 impl Container {
-    /// Starts a container of the attempt's image and watches whether it falls over.
-    pub(super) async fn start(
-        agent: &AgentClient,
-        ports: &[u16],
-        env: &BTreeMap<String, String>,
-        memory_mib: u32,
-        log_kib: u32,
-    ) -> Result<(Self, RunObserved), AgentError> {
-        let container = Self { ports: ports.to_vec(), started: Instant::now(), log_kib };
-        let mut argv = vec![
-            "docker".to_owned(),
-            "run".to_owned(),
-            "-d".to_owned(),
-            "--name".to_owned(),
-            NAME.to_owned(),
-        ];
-        argv.push(format!("--memory={memory_mib}m"));
-        for (index, port) in (0u16..).zip(ports) {
-            argv.extend(["-p".to_owned(), format!("127.0.0.1:{}:{port}", FIRST_PORT + index)]);
+    /// A container that is not started yet.
+    pub(super) fn new(name: String, spec: ContainerSpec, first_port: u16, log_kib: u32) -> Self {
+        Self { name, spec, first_port, started: Instant::now(), log_kib }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it is started.
+    pub(super) fn command_line(&self) -> Vec<String> {
+        let mut argv: Vec<String> =
+            ["docker", "run", "-d", "--name", &self.name].map(str::to_owned).to_vec();
+        argv.extend(BOUNDS.map(str::to_owned));
+        argv.push(format!("--memory={}m", self.spec.memory_mib));
+        for (port, inner) in (self.first_port..).zip(&self.spec.ports) {
+            argv.push(format!("--publish=127.0.0.1:{port}:{inner}"));
         }
-        for (name, value) in env {
-            argv.extend(["-e".to_owned(), format!("{name}={value}")]);
+        argv.extend(self.spec.read_only.then(|| "--read-only".to_owned()));
+        argv.extend(self.spec.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
+        if self.spec.bare {
+            argv.extend(["--cap-drop=ALL", "--security-opt=no-new-privileges"].map(str::to_owned));
         }
+        argv.extend(self.spec.volume.iter().map(|path| format!("--volume={}:{path}", self.volume())));
+        argv.extend(self.spec.env.iter().map(|(name, value)| format!("--env={name}={value}")));
         argv.push(IMAGE.to_owned());
+        argv.extend(self.spec.command.iter().cloned());
+        argv
+    }
+
+    fn volume(&self) -> String {
+        format!("{}-data", self.name)
+    }
+
+    /// Starts it, and watches for a moment whether it falls over if it is to `settle`.
+    pub(super) async fn start(&mut self, agent: &AgentClient, settle: bool) -> Result<RunObserved, AgentError> {
+        self.started = Instant::now();
+        let argv = self.command_line();
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
         let said = ask(agent, &words, ANSWER).await?;
         if !said.is_fine() {
-            let observed = RunObserved {
-                state: ContainerState::NotStarted { error: words_of_engine(&said.stderr) },
-                log: String::new(),
-            };
-            return Ok((container, observed));
+            let state = ContainerState::NotStarted { error: words_of_engine(&said.stderr) };
+            return Ok(RunObserved { state, log: String::new() });
+        }
+        if !settle {
+            return Ok(RunObserved { state: ContainerState::Running, log: String::new() });
         }
         let until = Instant::now() + MOMENT;
+        let mut looks = Looks::new();
         let state = loop {
-            let state = container.state(agent).await?;
+            let state = self.state(agent).await?;
             if state != ContainerState::Running || Instant::now() >= until {
                 break state;
             }
-            tokio::time::sleep(LOOK).await;
+            looks.pause().await;
         };
-        let log = container.log(agent).await?;
-        Ok((container, RunObserved { state, log }))
+        Ok(RunObserved { state, log: self.log(agent).await? })
+    }
+
+    /// Removes it and starts another one like it with the same volume.
+    pub(super) async fn start_anew(&mut self, agent: &AgentClient) -> Result<RunObserved, AgentError> {
+        // As people do it: asked to stop, so that what it has in memory is written.
+        ask(agent, &["docker", "stop", "--time=10", &self.name], ANSWER).await?;
+        ask(agent, &["docker", "rm", "--force", &self.name], ANSWER).await?;
+        self.start(agent, false).await
+    }
+
+    /// Waits for its end.
+    pub(super) async fn wait(&self, agent: &AgentClient, within_seconds: u32) -> Result<EndedObserved, AgentError> {
+        let limit = Duration::from_secs(within_seconds.into()).saturating_sub(self.started.elapsed());
+        ask_within(agent, &["docker", "wait", &self.name], ANSWER, limit.max(FIRST_LOOK)).await?;
+        let state = self.state(agent).await?;
+        if state == ContainerState::Running {
+            ask(agent, &["docker", "kill", &self.name], ANSWER).await?;
+        }
+        Ok(EndedObserved { state, log: self.log(agent).await? })
+    }
+
+    /// Asks it to stop, and kills it when the time is over.
+    pub(super) async fn stop(&self, agent: &AgentClient, within_seconds: u32) -> Result<StoppedObserved, AgentError> {
+        let before = self.state(agent).await?;
+        let asked = Instant::now();
+        let time = format!("--time={within_seconds}");
+        if before == ContainerState::Running {
+            ask_within(
+                agent,
+                &["docker", "stop", &time, &self.name],
+                ANSWER,
+                Duration::from_secs(u64::from(within_seconds) + 30),
+            )
+            .await?;
+        }
+        let after_seconds = asked.elapsed().as_secs_f64();
+        let exit_code = self.inspect(agent).await?.exit_code;
+        let killed = exit_code == KILLED && after_seconds >= f64::from(within_seconds);
+        // The engine needs a moment of its own to tell the end.
+        let after_seconds = if killed { after_seconds } else { after_seconds.min(within_seconds.into()) };
+        Ok(StoppedObserved { before, killed, exit_code, after_seconds, log: self.log(agent).await? })
     }
 
     /// The address at which one of its ports is reachable from within the sandbox.
     pub(super) fn address(&self, port: u16) -> Option<String> {
-        let index = self.ports.iter().position(|listed| *listed == port)?;
-        Some(format!("127.0.0.1:{}", FIRST_PORT + u16::try_from(index).ok()?))
+        let index = self.spec.ports.iter().position(|listed| *listed == port)?;
+        Some(format!("127.0.0.1:{}", self.first_port + u16::try_from(index).ok()?))
     }
 
     /// Seconds since its start.
@@ -132,7 +226,7 @@ impl Container {
     }
 
     async fn inspect(&self, agent: &AgentClient) -> Result<State, AgentError> {
-        let said = ask(agent, &["docker", "inspect", "-f", "{{json .State}}", NAME], ANSWER).await?;
+        let said = ask(agent, &["docker", "inspect", "-f", "{{json .State}}", &self.name], ANSWER).await?;
         serde_json::from_str(&said.stdout)
             .map_err(|error| AgentError::Protocol(format!("docker inspect: {error}; {}", said.stderr)))
     }
@@ -142,11 +236,42 @@ impl Container {
         Ok(self.inspect(agent).await?.observed())
     }
 
-    /// The last of its output.
+    /// The beginning and the end of its output.
     pub(super) async fn log(&self, agent: &AgentClient) -> Result<String, AgentError> {
         let most = self.log_kib as usize * 1024;
-        let said = ask(agent, &["docker", "logs", "--tail", "200", NAME], most).await?;
-        Ok(said.stdout + &said.stderr)
+        tail_of(agent, &["docker", "logs", "--tail=2000", &self.name], most).await
+    }
+
+    /// The addresses at which it listens.
+    pub(super) async fn listens(&self, agent: &AgentClient) -> Result<Vec<String>, AgentError> {
+        sockets::listening(agent, self.inspect(agent).await?.pid).await
+    }
+
+    /// Reads its output until that holds what is wanted, it is gone or the time is over.
+    pub(super) async fn watch_log(
+        &self,
+        agent: &AgentClient,
+        expect: &LogExpectation,
+        within_seconds: u32,
+    ) -> Result<LogsObserved, AgentError> {
+        let mut looks = Looks::new();
+        loop {
+            let container = self.state(agent).await?;
+            let log = self.log(agent).await?;
+            let is_over = container != ContainerState::Running || !self.is_within(within_seconds);
+            if is_over || expect.is_met(&log).is_ok() {
+                return Ok(LogsObserved { log, container });
+            }
+            looks.pause().await;
+        }
+    }
+
+    /// Adds up the memory of its processes.
+    pub(super) async fn memory(&self, agent: &AgentClient) -> Result<MemoryObserved, AgentError> {
+        let state = self.inspect(agent).await?;
+        let said = ask(agent, &["ps", "-e", "-o", "pid=,ppid=,rss="], ANSWER).await?;
+        let (resident_bytes, processes) = resident(&said.stdout, state.pid);
+        Ok(MemoryObserved { resident_bytes, processes, container: state.observed() })
     }
 
     /// Watches its health until that is decided or the time is over.
@@ -155,24 +280,46 @@ impl Container {
         agent: &AgentClient,
         within_seconds: u32,
     ) -> Result<HealthObserved, AgentError> {
+        let mut looks = Looks::new();
         loop {
             let state = self.inspect(agent).await?;
-            let running = state.observed() == ContainerState::Running;
-            let Some(health) = state.health else {
+            let container = state.observed();
+            let is_gone = container != ContainerState::Running;
+            let status = state.health.as_ref().map_or("none", |health| &health.status).to_owned();
+            if is_gone || status != "starting" || !self.is_within(within_seconds) {
+                let last = state.health.and_then(|health| health.log.unwrap_or_default().pop());
                 return Ok(HealthObserved {
-                    status: "none".to_owned(),
-                    log: String::new(),
+                    status,
+                    log: last.map(|last| last.output).unwrap_or_default(),
                     after_seconds: self.age(),
+                    container_log: if is_gone { self.log(agent).await? } else { String::new() },
+                    container,
                 });
-            };
-            let is_decided = health.status != "starting";
-            if is_decided || !running || !self.is_within(within_seconds) {
-                let log = health.log.unwrap_or_default().pop().map(|last| last.output).unwrap_or_default();
-                return Ok(HealthObserved { status: health.status, log, after_seconds: self.age() });
             }
-            tokio::time::sleep(LOOK).await;
+            looks.pause().await;
         }
     }
+}
+
+/// Bytes that a process and all that descend from it hold, and how many they are; from `ps -o pid=,ppid=,rss=`.
+fn resident(processes: &str, root: u32) -> (u64, u32) {
+    let rows: Vec<(u32, u32, u64)> = processes
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let mut number = || words.next()?.parse::<u64>().ok();
+            let (pid, parent, kibibytes) = (number()?, number()?, number()?);
+            Some((u32::try_from(pid).ok()?, u32::try_from(parent).ok()?, kibibytes))
+        })
+        .collect();
+    let mut family = vec![root];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        family.extend(rows.iter().filter(|(_, of, _)| *of == parent).map(|(pid, ..)| *pid));
+        next += 1;
+    }
+    let members = rows.iter().filter(|(pid, ..)| family.contains(pid));
+    members.fold((0, 0), |(bytes, count), (_, _, kibibytes)| (bytes + kibibytes * 1024, count + 1))
 }
 
 /// The reason alone, without docker's own address to the reader.
@@ -193,6 +340,39 @@ mod tests {
                       \nRun 'docker run --help' for more information\n";
         assert_eq!(words_of_engine(stderr), "exec: \"x\": not found.");
         assert_eq!(words_of_engine("odd"), "odd");
+    }
+
+    #[test]
+    fn the_memory_of_a_container_is_that_of_its_whole_family() {
+        let processes = "    1     0   500\n   10     1  1000\n   11    10  2000\n   12    11  3000\n   13     1  9000\n";
+        assert_eq!(resident(processes, 10), (6000 * 1024, 3));
+        assert_eq!(resident(processes, 99), (0, 0));
+    }
+
+    #[test]
+    fn a_container_is_started_within_its_bounds() {
+        let spec = ContainerSpec {
+            command: vec!["serve".to_owned()],
+            ports: vec![80, 443],
+            memory_mib: 64,
+            read_only: true,
+            tmpfs: vec!["/tmp".to_owned()],
+            bare: true,
+            volume: Some("/data".to_owned()),
+            ..ContainerSpec::default()
+        };
+        let container = Container::new("attempt-2".to_owned(), spec, 40_010, 1);
+        let line = container.command_line().join(" ");
+        for part in [
+            "--memory=64m",
+            "--publish=127.0.0.1:40010:80 --publish=127.0.0.1:40011:443",
+            "--read-only --tmpfs=/tmp --cap-drop=ALL --security-opt=no-new-privileges --volume=attempt-2-data:/data",
+            "--ulimit=nproc=600:600",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        assert!(line.ends_with(" attempt serve"), "{line}");
+        assert_eq!(container.address(443).as_deref(), Some("127.0.0.1:40011"));
     }
 
     #[test]

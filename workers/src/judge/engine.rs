@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use containrlab_agent::message::ExecExit;
 
-use crate::jobs::request;
+use crate::jobs::{Tail, request, run_quietly};
 use crate::sandbox::{AgentClient, AgentError};
 
 /// How long a command that only asks something may take.
@@ -26,10 +26,37 @@ impl Said {
 
 /// Runs a command; keeps this many of the first bytes of each output.
 pub(super) async fn ask(agent: &AgentClient, argv: &[&str], most: usize) -> Result<Said, AgentError> {
-    let collected = agent.exec(request(argv, LIMIT)).await?.collect(most).await?;
+    ask_within(agent, argv, most, LIMIT).await
+}
+
+/// As [`ask`], with a time limit of its own.
+pub(super) async fn ask_within(
+    agent: &AgentClient,
+    argv: &[&str],
+    most: usize,
+    limit: Duration,
+) -> Result<Said, AgentError> {
+    let collected = agent.exec(request(argv, limit)).await?.collect(most).await?;
     Ok(Said {
         stdout: String::from_utf8_lossy(&collected.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&collected.stderr).into_owned(),
         exit: collected.exit,
     })
+}
+
+/// Runs a command; keeps this many bytes of its beginning and its end, both outputs together.
+pub(super) async fn tail_of(agent: &AgentClient, argv: &[&str], most: usize) -> Result<String, AgentError> {
+    let mut kept = Tail::new(most);
+    run_quietly(agent, request(argv, LIMIT), &mut kept).await?;
+    Ok(kept.text())
+}
+
+/// Enters what the engine's own processes live in: with their rights over the files of images, and with their way to every
+/// container's network.
+const ENTER: &str = "exec nsenter --user --preserve-credentials --net \
+                     --target \"$(cat \"$XDG_RUNTIME_DIR/docker/docker.pid\")\" -- \"$@\"";
+
+/// A command that runs among the engine's own processes.
+pub(super) fn within_engine<'a>(argv: &[&'a str]) -> Vec<&'a str> {
+    [&["sh", "-c", ENTER, "sh"], argv].concat()
 }

@@ -1,23 +1,21 @@
 //! Asking a container over HTTP, from within the sandbox.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use containrlab_domain::judge::checks::HttpExpectation;
-use containrlab_domain::judge::{ContainerState, HttpObserved, HttpResponse};
+use containrlab_domain::judge::{ContainerState, HttpExpectation, HttpObserved, HttpResponse, Method};
 
-use super::container::Container;
+use super::container::{Container, Looks};
 use super::engine::ask;
 use crate::sandbox::{AgentClient, AgentError};
-
-/// Between two questions.
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// Bytes of a body that are read.
 const BODY: usize = 64 * 1024;
 
 /// Bytes of headers that are read.
 const HEADERS: usize = 16 * 1024;
+
+/// Seconds that one question may take when asking again does no harm.
+const ONE_QUESTION: u32 = 5;
 
 /// Asks until the answer is the right one, the container is gone or the time is over.
 pub(super) async fn watch(
@@ -29,39 +27,79 @@ pub(super) async fn watch(
     let address = container.address(expect.port);
     let address =
         address.ok_or_else(|| AgentError::Protocol(format!("port {} was not opened", expect.port)))?;
-    let url = format!("http://{address}{}", expect.path);
+    let mut looks = Looks::new();
     loop {
-        let answer = get(agent, &url).await?;
+        let answer = question(agent, &[], &address, expect, within_seconds).await?;
         let after_seconds = container.age();
-        let met = answer.as_ref().is_ok_and(|response| expect.is_met(response).is_ok());
-        let state = if met { ContainerState::Running } else { container.state(agent).await? };
-        if met || state != ContainerState::Running || !container.is_within(within_seconds) {
-            let log = container.log(agent).await?;
+        let is_over = match &answer {
+            Ok(response) => expect.is_met(response).is_ok() || !expect.may_ask_again(response),
+            Err(_) => false,
+        };
+        let state = if is_over { ContainerState::Running } else { container.state(agent).await? };
+        if is_over || state != ContainerState::Running || !container.is_within(within_seconds) {
+            let listens = match &answer {
+                Err(_) if state == ContainerState::Running => container.listens(agent).await?,
+                _ => Vec::new(),
+            };
+            let is_met = answer.as_ref().is_ok_and(|response| expect.is_met(response).is_ok());
+            let log = if is_met { String::new() } else { container.log(agent).await? };
             let (response, error) = match answer {
                 Ok(response) => (Some(response), None),
                 Err(error) => (None, Some(error)),
             };
-            return Ok(HttpObserved { response, error, after_seconds, container: state, log });
+            return Ok(HttpObserved { response, error, after_seconds, container: state, listens, log });
         }
-        tokio::time::sleep(PAUSE).await;
+        looks.pause().await;
     }
 }
 
-/// One question. The inner error says why there was no answer.
-async fn get(agent: &AgentClient, url: &str) -> Result<Result<HttpResponse, String>, AgentError> {
-    let argv = [
-        "curl",
-        "--silent",
-        "--show-error",
-        "--include",
-        "--http1.1",
-        "--noproxy",
-        "*",
-        "--max-time",
-        "5",
-        url,
-    ];
-    let said = ask(agent, &argv, HEADERS + BODY).await?;
+/// One question at an address, asked by `curl`, which runs by means of another command if one is given. The inner error says why
+/// there was no answer.
+pub(super) async fn question(
+    agent: &AgentClient,
+    by: &[&str],
+    address: &str,
+    expect: &HttpExpectation,
+    within_seconds: u32,
+) -> Result<Result<HttpResponse, String>, AgentError> {
+    // What changes something is asked once, and has all the time that there is.
+    let patience = if expect.method.is_safe() { ONE_QUESTION } else { within_seconds.max(ONE_QUESTION) };
+    let mut argv: Vec<String> = by.iter().map(|word| (*word).to_owned()).collect();
+    argv.extend(
+        [
+            "curl",
+            "--disable",
+            "--silent",
+            "--show-error",
+            "--include",
+            "--http1.1",
+            "--globoff",
+            "--path-as-is",
+            "--noproxy",
+            "*",
+            "--max-time",
+        ]
+        .map(str::to_owned),
+    );
+    argv.push(patience.to_string());
+    match expect.method {
+        Method::Get => {}
+        Method::Head => argv.push("--head".to_owned()),
+        method => argv.extend(["--request".to_owned(), method.to_string()]),
+    }
+    for (name, value) in &expect.request_headers {
+        argv.extend(["--header".to_owned(), format!("{name}: {value}")]);
+    }
+    if let Some(body) = &expect.request_body {
+        argv.extend(["--data-raw".to_owned(), body.clone()]);
+        // curl makes a POST of everything with a body.
+        if expect.method == Method::Get {
+            argv.extend(["--request", "GET"].map(str::to_owned));
+        }
+    }
+    argv.push(format!("http://{address}{}", expect.path));
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let said = ask(agent, &words, HEADERS + BODY).await?;
     if !said.is_fine() {
         let reason = said.stderr.trim();
         // `curl: (56) Recv failure: Connection reset by peer`

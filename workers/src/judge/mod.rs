@@ -4,10 +4,14 @@
 //! the verifier is this attempt's alone and nobody was in it before, the files come from the ledger by their hash, and nothing that the
 //! learner wrote runs outside of the verifier's own containers.
 
+mod build;
 mod case;
 mod container;
 mod engine;
 mod http;
+mod image;
+mod journal;
+mod sockets;
 mod steps;
 
 use std::sync::Arc;

@@ -1,33 +1,34 @@
-//! The steps of a plan, one after another.
+//! The steps of a plan: each as soon as those are over that it waits for, several at a time.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use bytes::Bytes;
-use containrlab_agent::message::FileChange;
-use containrlab_domain::judge::progress::ProgressReader;
 use containrlab_domain::judge::{
-    Action, BuildObserved, ImageObserved, Observation, Observed, Plan, PlanStep, RunObserved, StepId,
+    Action, ContainerSpec, ContainerState, Observation, Observed, Plan, PlanStep, RunObserved, StepId,
 };
 use containrlab_domain::lab::LabFiles;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 use super::container::Container;
-use super::engine::ask;
-use super::http;
+use super::journal::Journal;
+use super::{build, http, image};
 use crate::error::Error;
-use crate::jobs::{LogWriter, request};
+use crate::jobs::LogWriter;
 use crate::sandbox::{AgentClient, AgentError};
 
-/// The tag of the attempt's image.
-pub(super) const IMAGE: &str = "attempt";
+/// Steps at a time: a sandbox has about one processor, and whoever waits for a container needs none of it.
+const AT_ONCE: usize = 4;
 
-/// The tag of the second build.
-const IMAGE_AGAIN: &str = "attempt-again";
+/// The port of the sandbox at which the first container's first port is reachable.
+const FIRST_PORT: u16 = 40_000;
 
-/// Bytes of the engine's answers that are read.
-const ANSWER: usize = 1 << 20;
+/// Ports between two containers' first ones: as many as one can have.
+const PORTS: u16 = 16;
 
-/// Does all steps of a plan and says what was seen.
+/// Does all steps of a plan and says what was seen, in the plan's order.
 ///
 /// # Errors
 /// When the sandbox fails; nothing that was seen before counts then.
@@ -37,173 +38,197 @@ pub(super) async fn carry_out(
     plan: &Plan,
     files: &LabFiles,
 ) -> Result<Vec<Observation>, Error> {
-    let mut bench = Bench { agent, log, plan, files, containers: HashMap::new() };
-    let mut observations: Vec<Observation> = Vec::new();
-    for step in &plan.steps {
-        let fine =
-            |need: &StepId| observations.iter().any(|seen| seen.step == *need && seen.observed.lets_go_on());
-        let started = Instant::now();
-        let observed =
-            if step.needs.iter().all(fine) { bench.carry_out(step).await? } else { Observed::NotDone };
-        observations.push(Observation {
-            step: step.id.clone(),
-            seconds: started.elapsed().as_secs_f64(),
-            observed,
-        });
+    let bench = Bench {
+        agent,
+        journal: Journal::new(log),
+        plan,
+        files,
+        containers: Mutex::default(),
+        made: AtomicU16::new(0),
+    };
+    let mut waiting: Vec<&PlanStep> = plan.steps.iter().collect();
+    let mut seen: HashMap<&StepId, Observation> = HashMap::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut index = 0;
+        while index < waiting.len() && running.len() < AT_ONCE {
+            let step = waiting[index];
+            match readiness(step, &seen) {
+                Readiness::Waits => index += 1,
+                Readiness::Ready => running.push(bench.observe(waiting.remove(index))),
+                Readiness::Pointless => {
+                    let observed = Observed::NotDone;
+                    let observation = Observation { step: step.id.clone(), seconds: 0.0, observed };
+                    seen.insert(&step.id, observation);
+                    waiting.remove(index);
+                    // Others may have waited for this one.
+                    index = 0;
+                }
+            }
+        }
+        match running.next().await {
+            Some(observation) => {
+                let (step, observation) = observation?;
+                seen.insert(step, observation);
+            }
+            None => break,
+        }
     }
-    Ok(observations)
+    Ok(plan.steps.iter().filter_map(|step| seen.remove(&step.id)).collect())
+}
+
+/// Whether a step can be done.
+#[derive(Debug, PartialEq, Eq)]
+enum Readiness {
+    Waits,
+    Ready,
+    /// A step that it needs went wrong.
+    Pointless,
+}
+
+fn readiness(step: &PlanStep, seen: &HashMap<&StepId, Observation>) -> Readiness {
+    if step.needs.iter().any(|need| seen.get(need).is_some_and(|seen| !seen.observed.lets_go_on())) {
+        return Readiness::Pointless;
+    }
+    if step.needs.iter().chain(&step.after).all(|other| seen.contains_key(other)) {
+        return Readiness::Ready;
+    }
+    Readiness::Waits
 }
 
 /// Where the steps are done.
 struct Bench<'a> {
     agent: &'a AgentClient,
-    log: &'a mut LogWriter,
+    journal: Journal<'a>,
     plan: &'a Plan,
     files: &'a LabFiles,
-    containers: HashMap<StepId, Container>,
+    /// Started containers by the step that started them.
+    containers: Mutex<HashMap<StepId, Container>>,
+    /// How many containers were named.
+    made: AtomicU16,
 }
 
-impl Bench<'_> {
-    async fn carry_out(&mut self, step: &PlanStep) -> Result<Observed, AgentError> {
+impl<'a> Bench<'a> {
+    async fn observe(&self, step: &'a PlanStep) -> Result<(&'a StepId, Observation), AgentError> {
+        let started = Instant::now();
+        let observed = self.carry_out(step).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        Ok((&step.id, Observation { step: step.id.clone(), seconds, observed }))
+    }
+
+    async fn carry_out(&self, step: &PlanStep) -> Result<Observed, AgentError> {
+        let (agent, journal) = (self.agent, &self.journal);
+        let on = |run: &StepId| {
+            self.container(run).ok_or_else(|| AgentError::Protocol(format!("the step {run} made no container")))
+        };
         Ok(match &step.action {
-            Action::Build { timeout_seconds } => Observed::Build(self.build(IMAGE, *timeout_seconds).await?),
-            Action::Rebuild { touch, timeout_seconds } => {
-                Observed::Build(self.rebuild(touch, *timeout_seconds).await?)
+            Action::Build { timeout_seconds } => {
+                Observed::Build(build::build(agent, journal, *timeout_seconds).await?)
             }
-            Action::InspectImage => Observed::Image(self.inspect_image().await?),
-            Action::Run { ports, env, memory_mib } => {
-                self.log.line("$ docker run -d attempt").await;
-                let log_kib = self.plan.limits.log_kib;
-                let (container, seen) =
-                    Container::start(self.agent, ports, env, *memory_mib, log_kib).await?;
-                self.tell_run(&seen).await;
-                self.containers.insert(step.id.clone(), container);
+            Action::Rebuild { touch, timeout_seconds } => {
+                Observed::Build(build::rebuild(agent, journal, self.files, touch, *timeout_seconds).await?)
+            }
+            Action::BuildAnew { timeout_seconds } => {
+                Observed::Build(build::build_anew(agent, journal, *timeout_seconds).await?)
+            }
+            Action::CompareImages { ignore } => {
+                journal.say("Comparing the files of the two images.").await;
+                Observed::Difference(image::compare(agent, ignore).await?)
+            }
+            Action::InspectImage => Observed::Image(image::inspect(agent).await?),
+            Action::ReadLayers { paths, texts } => {
+                journal.say("Reading the layers of the image.").await;
+                Observed::Layers(image::read_layers(agent, paths, texts).await?)
+            }
+            Action::Run { container, settle } => Observed::Run(self.run(&step.id, container, *settle).await?),
+            Action::RunAnew { run } => {
+                let mut container = on(run)?;
+                journal.say(&format!("Removing the container {} and starting it anew.", container.name())).await;
+                let seen = container.start_anew(agent).await?;
+                self.keep(&step.id, container);
                 Observed::Run(seen)
             }
+            Action::RunToEnd { container, within_seconds } => {
+                let container = self.name(container);
+                Observed::Ended(self.run_to_end(container, *within_seconds).await?)
+            }
+            Action::Stop { run, within_seconds } => {
+                let container = on(run)?;
+                let seen = container.stop(agent, *within_seconds).await?;
+                let said = if seen.killed { "had to be killed" } else { "ended" };
+                journal
+                    .say(&format!("$ docker stop {}\nIt {said} after {:.1} s.", container.name(), seen.after_seconds))
+                    .await;
+                Observed::Stopped(seen)
+            }
             Action::Http { run, expect, within_seconds } => {
-                let Some(container) = self.containers.get(run) else { return Ok(Observed::NotDone) };
-                self.log.line(&format!("Asking GET {} on port {}.", expect.path, expect.port)).await;
-                self.log.flush().await;
-                let seen = http::watch(self.agent, container, expect, *within_seconds).await?;
+                let container = on(run)?;
+                let seen = http::watch(agent, &container, expect, *within_seconds).await?;
                 let said = match (&seen.response, &seen.error) {
                     (Some(response), _) => format!("status {}", response.status),
                     (None, error) => error.clone().unwrap_or_default(),
                 };
-                self.log.line(&format!("After {:.1} s: {said}", seen.after_seconds)).await;
+                let asked = expect.asked();
+                journal.say(&format!("{}: {asked}: {said}, after {:.1} s", container.name(), seen.after_seconds)).await;
                 Observed::Http(seen)
             }
             Action::Health { run, within_seconds } => {
-                let Some(container) = self.containers.get(run) else { return Ok(Observed::NotDone) };
-                self.log.line("Watching the container's health.").await;
-                self.log.flush().await;
-                let seen = container.watch_health(self.agent, *within_seconds).await?;
-                self.log.line(&format!("After {:.1} s: {}", seen.after_seconds, seen.status)).await;
+                let seen = on(run)?.watch_health(agent, *within_seconds).await?;
+                journal.say(&format!("Health after {:.1} s: {}", seen.after_seconds, seen.status)).await;
                 Observed::Health(seen)
             }
-        })
-    }
-
-    async fn build(&mut self, tag: &str, timeout_seconds: u32) -> Result<BuildObserved, AgentError> {
-        self.log.line(&format!("$ docker build --progress=plain -t {tag} .")).await;
-        let argv = ["docker", "build", "--progress=plain", "-t", tag, "."];
-        let limit = Duration::from_secs(timeout_seconds.into());
-        let mut lines = Lines::default();
-        let exit =
-            self.log.run_and_hear(self.agent, request(&argv, limit), &mut |bytes| lines.add(bytes)).await?;
-        let exit_code = exit.exit.code.filter(|_| !exit.timed_out).map(i64::from);
-        Ok(BuildObserved { exit_code, timed_out: exit.timed_out, report: lines.finish() })
-    }
-
-    /// Builds with an empty line more at the end of some files, and puts these back.
-    async fn rebuild(&mut self, touch: &[String], timeout_seconds: u32) -> Result<BuildObserved, AgentError> {
-        let touched: Vec<(&str, &[u8])> =
-            touch.iter().filter_map(|path| Some((path.as_str(), self.files.get(path)?.as_slice()))).collect();
-        self.log.line(&format!("Changing {} and building again.", touch.join(", "))).await;
-        self.write(touched.iter().map(|(path, content)| (*path, [content, &b"\n"[..]].concat()))).await?;
-        let built = self.build(IMAGE_AGAIN, timeout_seconds).await?;
-        self.write(touched.iter().map(|(path, content)| (*path, content.to_vec()))).await?;
-        Ok(built)
-    }
-
-    async fn write<'f>(&self, files: impl Iterator<Item = (&'f str, Vec<u8>)>) -> Result<(), AgentError> {
-        let mut changes = Vec::new();
-        let mut contents = Vec::new();
-        for (path, content) in files {
-            changes.push(FileChange::Write {
-                path: path.to_owned(),
-                size: content.len() as u64,
-                executable: None,
-            });
-            contents.extend(content);
-        }
-        self.agent.files_apply(changes, Bytes::from(contents)).await
-    }
-
-    async fn inspect_image(&self) -> Result<ImageObserved, AgentError> {
-        let argv = ["docker", "image", "inspect", "-f", "{{.Size}} {{len .RootFS.Layers}}", IMAGE];
-        let said = ask(self.agent, &argv, ANSWER).await?;
-        let unreadable =
-            || AgentError::Protocol(format!("docker image inspect: {}{}", said.stdout, said.stderr));
-        let (size, layers) = said.stdout.trim().split_once(' ').ok_or_else(unreadable)?;
-        let format = "{{.Size}}\t{{.CreatedBy}}";
-        let argv = ["docker", "history", "--no-trunc", "--human=false", "--format", format, IMAGE];
-        let history = ask(self.agent, &argv, ANSWER).await?.stdout;
-        Ok(ImageObserved {
-            size_bytes: size.parse().map_err(|_| unreadable())?,
-            layers: layers.parse().map_err(|_| unreadable())?,
-            history: read_history(&history),
-        })
-    }
-
-    async fn tell_run(&mut self, seen: &RunObserved) {
-        self.log.line(seen.log.trim_end()).await;
-        self.log.line(&format!("The container: {:?}", seen.state)).await;
-    }
-}
-
-/// Docker lists the newest layer first.
-fn read_history(text: &str) -> Vec<(u64, String)> {
-    let line = |line: &str| {
-        let (size, created_by) = line.split_once('\t')?;
-        Some((size.trim().parse().ok()?, created_by.to_owned()))
-    };
-    let mut history: Vec<_> = text.lines().filter_map(line).collect();
-    history.reverse();
-    history
-}
-
-/// Puts the chunks of a build's output together to lines for the reader of its progress.
-#[derive(Default)]
-struct Lines {
-    reader: ProgressReader,
-    rest: Vec<u8>,
-}
-
-/// A line that is longer is cut: somebody prints without end.
-const LONGEST_LINE: usize = 64 * 1024;
-
-impl Lines {
-    fn add(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = LONGEST_LINE.saturating_sub(self.rest.len());
-            self.rest.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                self.end_line();
+            Action::Logs { run, expect, within_seconds } => {
+                Observed::Logs(on(run)?.watch_log(agent, expect, *within_seconds).await?)
             }
-        }
+            Action::Memory { run } => {
+                let seen = on(run)?.memory(agent).await?;
+                let megabytes = seen.resident_bytes as f64 / 1e6;
+                journal.say(&format!("Memory: {megabytes:.1} MB in {} processes", seen.processes)).await;
+                Observed::Memory(seen)
+            }
+        })
     }
 
-    fn end_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.rest);
-        self.reader.push_line(line.trim_end_matches('\n'));
-        self.rest.clear();
+    async fn run(&self, step: &StepId, spec: &ContainerSpec, settle: bool) -> Result<RunObserved, AgentError> {
+        let mut container = self.name(spec);
+        self.journal.say(&format!("$ {}", container.command_line().join(" "))).await;
+        let seen = container.start(self.agent, settle).await?;
+        if seen.state != ContainerState::Running {
+            self.journal.say(seen.log.trim_end()).await;
+            self.journal.say(&format!("The container {}: {:?}", container.name(), seen.state)).await;
+        }
+        self.keep(step, container);
+        Ok(seen)
     }
 
-    fn finish(mut self) -> containrlab_domain::judge::progress::BuildReport {
-        if !self.rest.is_empty() {
-            self.end_line();
+    async fn run_to_end(
+        &self,
+        mut container: Container,
+        within_seconds: u32,
+    ) -> Result<containrlab_domain::judge::EndedObserved, AgentError> {
+        self.journal.say(&format!("$ {}", container.command_line().join(" "))).await;
+        let seen = container.start(self.agent, false).await?;
+        if seen.state != ContainerState::Running {
+            return Ok(containrlab_domain::judge::EndedObserved { state: seen.state, log: seen.log });
         }
-        self.reader.finish()
+        let seen = container.wait(self.agent, within_seconds).await?;
+        self.journal.say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state)).await;
+        Ok(seen)
+    }
+
+    /// A name and ports for a container that nobody else has.
+    fn name(&self, spec: &ContainerSpec) -> Container {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let name = if number == 0 { "attempt".to_owned() } else { format!("attempt-{}", number + 1) };
+        Container::new(name, spec.clone(), FIRST_PORT + number * PORTS, self.plan.limits.log_kib)
+    }
+
+    fn keep(&self, step: &StepId, container: Container) {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner).insert(step.clone(), container);
+    }
+
+    fn container(&self, step: &StepId) -> Option<Container> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner).get(step).cloned()
     }
 }
 
@@ -211,25 +236,34 @@ impl Lines {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_report_does_not_depend_on_where_the_output_was_cut() {
-        let output = b"#5 [2/3] RUN make\n#5 CACHED\n\n#6 [3/3] COPY . .\n#6 DONE 0.1s";
-        let mut whole = Lines::default();
-        whole.add(output);
-        let whole = whole.finish();
-        let mut bytewise = Lines::default();
-        for byte in output {
-            bytewise.add(&[*byte]);
+    fn step(id: &str, needs: &[&str], after: &[&str]) -> PlanStep {
+        let ids = |names: &[&str]| names.iter().map(|name| StepId((*name).to_owned())).collect();
+        PlanStep {
+            id: StepId(id.to_owned()),
+            needs: ids(needs),
+            after: ids(after),
+            asked_by: Vec::new(),
+            action: Action::InspectImage,
         }
-        assert_eq!(bytewise.finish(), whole);
-        assert!(whole.steps[0].cached && whole.steps[1].done);
+    }
+
+    fn seen(step: &PlanStep, observed: Observed) -> (&StepId, Observation) {
+        (&step.id, Observation { step: step.id.clone(), seconds: 0.0, observed })
     }
 
     #[test]
-    fn a_history_is_read_lowest_layer_first() {
-        let text = "0\tCMD [\"x\"]\n1024\tCOPY . .\n2000\t/bin/sh -c #(nop) ADD file\n";
-        let history = read_history(text);
-        assert_eq!(history[0], (2000, "/bin/sh -c #(nop) ADD file".to_owned()));
-        assert_eq!(history.len(), 3);
+    fn a_step_waits_for_what_it_needs_and_is_pointless_without() {
+        let (build, run) = (step("build", &[], &[]), step("run", &["build"], &[]));
+        let last = step("last", &["build"], &["run"]);
+        let good = Observed::Difference(Default::default());
+        assert_eq!(readiness(&build, &HashMap::new()), Readiness::Ready);
+        assert_eq!(readiness(&run, &HashMap::new()), Readiness::Waits);
+        let built = HashMap::from([seen(&build, good.clone())]);
+        assert_eq!(readiness(&run, &built), Readiness::Ready);
+        assert_eq!(readiness(&last, &built), Readiness::Waits);
+        let failed = HashMap::from([seen(&build, Observed::NotDone)]);
+        assert_eq!(readiness(&run, &failed), Readiness::Pointless);
+        let run_failed = HashMap::from([seen(&build, good), seen(&run, Observed::NotDone)]);
+        assert_eq!(readiness(&last, &run_failed), Readiness::Ready, "it only waits for its end");
     }
 }

@@ -113,7 +113,7 @@ impl BuildCache {
     }
 }
 
-fn rebuild_step(touch: &[String]) -> StepId {
+pub(super) fn rebuild_step(touch: &[String]) -> StepId {
     StepId(format!("rebuild {}", touch.join(" ")))
 }
 

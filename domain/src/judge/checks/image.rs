@@ -66,6 +66,6 @@ impl Rule for ImageSize {
     }
 }
 
-fn image_step() -> StepId {
+pub(super) fn image_step() -> StepId {
     StepId("image".to_owned())
 }

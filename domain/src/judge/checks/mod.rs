@@ -7,9 +7,16 @@ mod apt;
 mod apt_lists;
 mod build;
 mod build_cache;
+<<<<<<< HEAD
 mod caches;
+=======
+mod build_time;
+mod context_size;
+>>>>>>> a0a97ba (Judge images and running containers: what they say, hold, answer, print, need and keep, side by side)
 mod dependencies;
+mod drops_capabilities;
 mod ecosystem;
+<<<<<<< HEAD
 mod entry;
 mod files;
 mod healthcheck;
@@ -24,6 +31,27 @@ mod secret_words;
 mod secrets;
 mod stages;
 mod user;
+=======
+mod exit_code;
+mod files;
+mod health;
+mod http;
+mod image;
+mod image_config;
+mod image_lacks;
+mod keeping;
+mod lean;
+mod logs;
+mod memory;
+mod pip;
+mod pip_cache;
+mod read_only_root;
+mod reproducible;
+mod restart_keeps;
+mod running;
+mod stages;
+mod stops;
+>>>>>>> a0a97ba (Judge images and running containers: what they say, hold, answer, print, need and keep, side by side)
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -37,7 +65,8 @@ use crate::verdict::Finding;
 
 pub use caches::Installer;
 pub use ecosystem::Ecosystem;
-pub use http::{Expected, HttpExpectation, JsonExpectation};
+pub use keeping::{ReadRequest, WriteRequest};
+pub use logs::LogExpectation;
 
 /// A type of check: what it asks for, and how it judges.
 pub(super) trait Rule {
@@ -131,7 +160,19 @@ check_kinds! {
     "build_cache" => build_cache::BuildCache,
     "image_size" => image::ImageSize,
     "http" => http::Http,
-    "health" => http::Health,
+    "health" => health::Health,
+    "context_size" => context_size::ContextSize,
+    "build_time" => build_time::BuildTime,
+    "reproducible" => reproducible::Reproducible,
+    "image_config" => image_config::ImageConfig,
+    "image_lacks" => image_lacks::ImageLacks,
+    "logs" => logs::Logs,
+    "exit_code" => exit_code::ExitCode,
+    "stops" => stops::Stops,
+    "read_only_root" => read_only_root::ReadOnlyRoot,
+    "memory" => memory::Memory,
+    "restart_keeps" => restart_keeps::RestartKeeps,
+    "drops_capabilities" => drops_capabilities::DropsCapabilities,
 }
 
 /// What a check says about an attempt.

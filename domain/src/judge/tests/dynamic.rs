@@ -3,8 +3,9 @@
 use super::{lab_with, project};
 use crate::judge::progress::BuildReport;
 use crate::judge::{
-    Action, BuildObserved, ContainerState, HealthObserved, HttpObserved, HttpResponse, ImageObserved,
-    Observation, Observed, Plan, RunObserved, evaluate,
+    Action, BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,
+    HttpResponse, ImageObserved, LayersObserved, LogsObserved, MemoryObserved, Observation, Observed, Plan,
+    RunObserved, StoppedObserved, evaluate,
 };
 use crate::lab::{Lab, LabFiles};
 use crate::verdict::{CheckStatus, Verdict, VerdictStatus};
@@ -24,42 +25,73 @@ fn output(install: &str) -> String {
     )
 }
 
-fn built(output: &str) -> Observed {
+pub(super) fn built(output: &str) -> Observed {
     Observed::Build(BuildObserved { exit_code: Some(0), timed_out: false, report: BuildReport::read(output) })
 }
 
-fn answered(status: u16, body: &str) -> Observed {
+pub(super) fn answered(status: u16, body: &str) -> Observed {
     Observed::Http(HttpObserved {
         response: Some(HttpResponse { status, headers: Default::default(), body: body.to_owned() }),
         error: None,
         after_seconds: 1.5,
         container: ContainerState::Running,
+        listens: Vec::new(),
         log: String::new(),
     })
 }
 
+pub(super) fn health(status: &str, after_seconds: f64) -> Observed {
+    Observed::Health(HealthObserved {
+        status: status.to_owned(),
+        log: String::new(),
+        after_seconds,
+        container: ContainerState::Running,
+        container_log: String::new(),
+    })
+}
+
 /// What a right solution shows at each step.
-fn good(action: &Action) -> Observed {
+pub(super) fn good(action: &Action) -> Observed {
     match action {
         Action::Build { .. } => built(&output("DONE 2.5s")),
         Action::Rebuild { .. } => built(&output("CACHED")),
         Action::InspectImage => {
-            Observed::Image(ImageObserved { size_bytes: 150_000_000, layers: 5, history: Vec::new() })
+            Observed::Image(ImageObserved { size_bytes: 150_000_000, layers: 5, ..ImageObserved::default() })
         }
-        Action::Run { .. } => {
-            Observed::Run(RunObserved { state: ContainerState::Running, log: String::new() })
-        }
+        Action::Run { .. } | Action::RunAnew { .. } => running(),
         Action::Http { .. } => answered(200, "{\"status\":\"ok\"}"),
-        Action::Health { .. } => Observed::Health(HealthObserved {
-            status: "healthy".into(),
+        Action::Health { .. } => health("healthy", 3.0),
+        Action::BuildAnew { .. } => built(&output("DONE 2.5s")),
+        Action::CompareImages { .. } => Observed::Difference(DifferenceObserved::default()),
+        Action::ReadLayers { .. } => Observed::Layers(LayersObserved::default()),
+        Action::RunToEnd { .. } => Observed::Ended(EndedObserved {
+            state: ContainerState::Exited { code: 0, out_of_memory: false },
             log: String::new(),
-            after_seconds: 3.0,
+        }),
+        Action::Stop { .. } => Observed::Stopped(StoppedObserved {
+            before: ContainerState::Running,
+            killed: false,
+            exit_code: 0,
+            after_seconds: 0.3,
+            log: String::new(),
+        }),
+        Action::Logs { .. } => {
+            Observed::Logs(LogsObserved { log: String::new(), container: ContainerState::Running })
+        }
+        Action::Memory { .. } => Observed::Memory(MemoryObserved {
+            resident_bytes: 40_000_000,
+            processes: 2,
+            container: ContainerState::Running,
         }),
     }
 }
 
+pub(super) fn running() -> Observed {
+    Observed::Run(RunObserved { state: ContainerState::Running, log: String::new() })
+}
+
 /// Carries a plan out as the runner does: a step whose needs went wrong is not done.
-fn carry_out(lab: &Lab, files: &LabFiles, see: impl Fn(&Action) -> Observed) -> Verdict {
+pub(super) fn carry_out(lab: &Lab, files: &LabFiles, see: impl Fn(&Action) -> Observed) -> Verdict {
     let plan = Plan::for_lab(lab, files);
     let mut observations: Vec<Observation> = Vec::new();
     for step in &plan.steps {
@@ -77,11 +109,11 @@ fn judged(see: impl Fn(&Action) -> Observed) -> Verdict {
     carry_out(&lab_with(CHECKS), &project(DOCKERFILE), see)
 }
 
-fn codes(verdict: &Verdict) -> Vec<&str> {
+pub(super) fn codes(verdict: &Verdict) -> Vec<&str> {
     verdict.failures.iter().map(|finding| finding.code.as_str()).collect()
 }
 
-fn statuses(verdict: &Verdict) -> Vec<CheckStatus> {
+pub(super) fn statuses(verdict: &Verdict) -> Vec<CheckStatus> {
     verdict.checks.iter().map(|check| check.status).collect()
 }
 
@@ -177,6 +209,7 @@ fn an_image_over_the_limit_shows_its_heaviest_layers() {
                 (10, "ENV".into()),
                 (130_000_000, "RUN apt-get".into()),
             ],
+            ..ImageObserved::default()
         }),
         other => good(other),
     });
@@ -184,7 +217,7 @@ fn an_image_over_the_limit_shows_its_heaviest_layers() {
     assert!(verdict.failures[0].log.as_ref().is_some_and(|log| log.starts_with(" 130.0 MB  RUN apt-get")));
     let at_the_limit = judged(|action| match action {
         Action::InspectImage => {
-            Observed::Image(ImageObserved { size_bytes: 250_000_000, layers: 3, history: Vec::new() })
+            Observed::Image(ImageObserved { size_bytes: 250_000_000, layers: 3, ..ImageObserved::default() })
         }
         other => good(other),
     });
@@ -241,6 +274,7 @@ fn silence_a_late_answer_and_a_crash_while_asking_are_told_apart() {
                 error: Some("connection refused".into()),
                 after_seconds: 15.0,
                 container: container.clone(),
+                listens: vec!["127.0.0.1:8000".into()],
                 log: "Listening at: http://127.0.0.1:8000".into(),
             }),
             other => good(other),
@@ -248,6 +282,7 @@ fn silence_a_late_answer_and_a_crash_while_asking_are_told_apart() {
     };
     let verdict = judged(silent(ContainerState::Running));
     assert_eq!(codes(&verdict), ["healthcheck_failed"]);
+    assert!(verdict.failures[0].message.contains("listens on 127.0.0.1:8000 only"));
     assert!(verdict.failures[0].hint.contains("0.0.0.0"));
     let verdict = judged(silent(ContainerState::Exited { code: 1, out_of_memory: false }));
     assert_eq!(codes(&verdict), ["docker_run_failed"]);
@@ -269,11 +304,7 @@ fn health_is_judged_by_what_docker_says() {
         ("starting", "health_status_unhealthy"),
     ] {
         let verdict = judged(|action| match action {
-            Action::Health { .. } => Observed::Health(HealthObserved {
-                status: status.into(),
-                log: String::new(),
-                after_seconds: 30.0,
-            }),
+            Action::Health { .. } => health(status, 30.0),
             other => good(other),
         });
         assert_eq!(codes(&verdict), [code]);
