@@ -273,8 +273,8 @@ impl Observed {
         match self {
             Self::Build(build) => build.exit_code == Some(0),
             Self::Run(run) => run.state == ContainerState::Running,
+            Self::Http(http) => http.response.is_some(),
             Self::Image(_)
-            | Self::Http(_)
             | Self::Health(_)
             | Self::Layers(_)
             | Self::Difference(_)

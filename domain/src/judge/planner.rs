@@ -100,11 +100,11 @@ impl<'a> Planner<'a> {
         within_seconds: u32,
     ) {
         let Some(plain) = self.run(&[expect.port]) else { return };
+        let answered = self.ask(&plain, expect, within_seconds);
         let container = ContainerSpec { ports: vec![expect.port], ..container };
         let Some(own) = self.run_own(own, container) else { return };
-        for run in [plain, own] {
-            self.ask(&run, expect, within_seconds);
-        }
+        self.need(&own, &answered);
+        self.ask(&own, expect, within_seconds);
     }
 
     /// Asks a container something over HTTP.
@@ -119,6 +119,15 @@ impl<'a> Planner<'a> {
             && !planned.needs.contains(other)
         {
             planned.needs.push(other.clone());
+        }
+    }
+
+    /// Lets a step wait for the end of another one, however that goes.
+    pub(super) fn wait(&mut self, step: &StepId, other: &StepId) {
+        if let Some(planned) = self.steps.iter_mut().find(|planned| planned.id == *step)
+            && !planned.after.contains(other)
+        {
+            planned.after.push(other.clone());
         }
     }
 

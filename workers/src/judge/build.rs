@@ -68,7 +68,9 @@ async fn build_as(
     timeout_seconds: u32,
 ) -> Result<BuildObserved, AgentError> {
     // A step that forks without end is stopped by its own limit, and not by the sandbox's, which holds the engine too.
-    let argv = [&["docker", "build", "--progress=plain", "--ulimit=nproc=600:600", "-t", tag], options, &["."]].concat();
+    let argv =
+        [&["docker", "build", "--progress=plain", "--ulimit=nproc=600:600", "-t", tag], options, &["."]]
+            .concat();
     journal.say(&format!("$ {}", argv.join(" "))).await;
     run_build(agent, journal, &argv, timeout_seconds).await
 }

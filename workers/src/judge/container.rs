@@ -118,12 +118,21 @@ impl Container {
         &self.name
     }
 
-    /// How it is started.
-    pub(super) fn command_line(&self) -> Vec<String> {
-        let mut argv: Vec<String> =
-            ["docker", "run", "-d", "--name", &self.name].map(str::to_owned).to_vec();
+    /// How it is started, as far as people care.
+    pub(super) fn shown(&self) -> String {
+        format!("$ docker run -d --name {} {}", self.name, self.options().join(" "))
+    }
+
+    fn command_line(&self) -> Vec<String> {
+        let mut argv: Vec<String> = ["docker", "run", "-d", "--name", &self.name].map(str::to_owned).to_vec();
         argv.extend(BOUNDS.map(str::to_owned));
         argv.push(format!("--memory={}m", self.spec.memory_mib));
+        argv.extend(self.options());
+        argv
+    }
+
+    fn options(&self) -> Vec<String> {
+        let mut argv = Vec::new();
         for (port, inner) in (self.first_port..).zip(&self.spec.ports) {
             argv.push(format!("--publish=127.0.0.1:{port}:{inner}"));
         }
@@ -144,7 +153,11 @@ impl Container {
     }
 
     /// Starts it, and watches for a moment whether it falls over if it is to `settle`.
-    pub(super) async fn start(&mut self, agent: &AgentClient, settle: bool) -> Result<RunObserved, AgentError> {
+    pub(super) async fn start(
+        &mut self,
+        agent: &AgentClient,
+        settle: bool,
+    ) -> Result<RunObserved, AgentError> {
         self.started = Instant::now();
         let argv = self.command_line();
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -177,7 +190,11 @@ impl Container {
     }
 
     /// Waits for its end.
-    pub(super) async fn wait(&self, agent: &AgentClient, within_seconds: u32) -> Result<EndedObserved, AgentError> {
+    pub(super) async fn wait(
+        &self,
+        agent: &AgentClient,
+        within_seconds: u32,
+    ) -> Result<EndedObserved, AgentError> {
         let limit = Duration::from_secs(within_seconds.into()).saturating_sub(self.started.elapsed());
         ask_within(agent, &["docker", "wait", &self.name], ANSWER, limit.max(FIRST_LOOK)).await?;
         let state = self.state(agent).await?;
@@ -188,7 +205,11 @@ impl Container {
     }
 
     /// Asks it to stop, and kills it when the time is over.
-    pub(super) async fn stop(&self, agent: &AgentClient, within_seconds: u32) -> Result<StoppedObserved, AgentError> {
+    pub(super) async fn stop(
+        &self,
+        agent: &AgentClient,
+        within_seconds: u32,
+    ) -> Result<StoppedObserved, AgentError> {
         let before = self.state(agent).await?;
         let asked = Instant::now();
         let time = format!("--time={within_seconds}");
@@ -344,7 +365,8 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_container_is_that_of_its_whole_family() {
-        let processes = "    1     0   500\n   10     1  1000\n   11    10  2000\n   12    11  3000\n   13     1  9000\n";
+        let processes =
+            "    1     0   500\n   10     1  1000\n   11    10  2000\n   12    11  3000\n   13     1  9000\n";
         assert_eq!(resident(processes, 10), (6000 * 1024, 3));
         assert_eq!(resident(processes, 99), (0, 0));
     }

@@ -144,7 +144,8 @@ async fn own_layers(agent: &AgentClient, image: &str) -> Result<Vec<OwnLayer>, A
         .collect();
     let mut given: HashSet<String> = HashSet::new();
     if !others.is_empty() {
-        let argv = [&["docker", "image", "inspect", "-f", "{{json .RootFS.Layers}}"], others.as_slice()].concat();
+        let argv =
+            [&["docker", "image", "inspect", "-f", "{{json .RootFS.Layers}}"], others.as_slice()].concat();
         for line in ask(agent, &argv, ANSWER).await?.stdout.lines() {
             given.extend(serde_json::from_str::<Vec<String>>(line).unwrap_or_default());
         }
@@ -187,7 +188,8 @@ pub(super) async fn read_layers(
             observed.files.extend(found.take(TOLD).map(|path| hit(path, None)));
         }
         for text in texts {
-            let argv = ["grep", "--recursive", "--files-with-matches", "--null", "--fixed-strings", "-e", text, "."];
+            let argv =
+                ["grep", "--recursive", "--files-with-matches", "--null", "--fixed-strings", "-e", text, "."];
             let argv = [&["env", "--chdir", &layer.folder], &argv[..]].concat();
             let said = ask(agent, &within_engine(&argv), LIST).await?;
             let found = said.stdout.split('\0').filter_map(|path| path.strip_prefix("./"));
@@ -198,7 +200,10 @@ pub(super) async fn read_layers(
 }
 
 /// Compares the files of the two images, layer by layer.
-pub(super) async fn compare(agent: &AgentClient, ignore: &[String]) -> Result<DifferenceObserved, AgentError> {
+pub(super) async fn compare(
+    agent: &AgentClient,
+    ignore: &[String],
+) -> Result<DifferenceObserved, AgentError> {
     let ignored = DockerIgnore::parse(&ignore.join("\n"));
     let (first, second) = (own_layers(agent, IMAGE).await?, own_layers(agent, IMAGE_ANEW).await?);
     let mut observed = DifferenceObserved::default();
@@ -212,7 +217,8 @@ pub(super) async fn compare(agent: &AgentClient, ignore: &[String]) -> Result<Di
             a.symmetric_difference(&b).map(|(path, _)| path).filter(|path| !ignored.excludes(path)).collect();
         observed.count += differ.len() as u64;
         let created_by = one.or(other).map(|layer| layer.created_by.clone()).unwrap_or_default();
-        let hit = |path: &&String| LayerHit { created_by: created_by.clone(), path: (*path).clone(), text: None };
+        let hit =
+            |path: &&String| LayerHit { created_by: created_by.clone(), path: (*path).clone(), text: None };
         observed.paths.extend(differ.iter().take(TOLD).map(hit));
     }
     observed.paths.truncate(TOLD);
@@ -220,7 +226,10 @@ pub(super) async fn compare(agent: &AgentClient, ignore: &[String]) -> Result<Di
 }
 
 /// The files of a layer: path, and what must be the same. Sizes of folders and times are none of it.
-async fn files(agent: &AgentClient, layer: Option<&OwnLayer>) -> Result<BTreeSet<(String, String)>, AgentError> {
+async fn files(
+    agent: &AgentClient,
+    layer: Option<&OwnLayer>,
+) -> Result<BTreeSet<(String, String)>, AgentError> {
     let Some(layer) = layer else { return Ok(BTreeSet::new()) };
     let argv = ["find", &layer.folder, "-mindepth", "1", "-printf", "%P\\0%y %m %U:%G %l\\0"];
     let listed = ask(agent, &within_engine(&argv), LIST).await?;

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use containrlab_domain::judge::{
-    Action, ContainerSpec, ContainerState, Observation, Observed, Plan, PlanStep, RunObserved, StepId,
+    Action, ContainerSpec, ContainerState, EndedObserved, Observation, Observed, Plan, PlanStep, RunObserved,
+    StepId,
 };
 use containrlab_domain::lab::LabFiles;
 use futures::StreamExt;
@@ -119,7 +120,8 @@ impl<'a> Bench<'a> {
     async fn carry_out(&self, step: &PlanStep) -> Result<Observed, AgentError> {
         let (agent, journal) = (self.agent, &self.journal);
         let on = |run: &StepId| {
-            self.container(run).ok_or_else(|| AgentError::Protocol(format!("the step {run} made no container")))
+            self.container(run)
+                .ok_or_else(|| AgentError::Protocol(format!("the step {run} made no container")))
         };
         Ok(match &step.action {
             Action::Build { timeout_seconds } => {
@@ -143,7 +145,9 @@ impl<'a> Bench<'a> {
             Action::Run { container, settle } => Observed::Run(self.run(&step.id, container, *settle).await?),
             Action::RunAnew { run } => {
                 let mut container = on(run)?;
-                journal.say(&format!("Removing the container {} and starting it anew.", container.name())).await;
+                journal
+                    .say(&format!("Removing the container {} and starting it anew.", container.name()))
+                    .await;
                 let seen = container.start_anew(agent).await?;
                 self.keep(&step.id, container);
                 Observed::Run(seen)
@@ -157,7 +161,11 @@ impl<'a> Bench<'a> {
                 let seen = container.stop(agent, *within_seconds).await?;
                 let said = if seen.killed { "had to be killed" } else { "ended" };
                 journal
-                    .say(&format!("$ docker stop {}\nIt {said} after {:.1} s.", container.name(), seen.after_seconds))
+                    .say(&format!(
+                        "$ docker stop {}\nIt {said} after {:.1} s.",
+                        container.name(),
+                        seen.after_seconds
+                    ))
                     .await;
                 Observed::Stopped(seen)
             }
@@ -169,7 +177,9 @@ impl<'a> Bench<'a> {
                     (None, error) => error.clone().unwrap_or_default(),
                 };
                 let asked = expect.asked();
-                journal.say(&format!("{}: {asked}: {said}, after {:.1} s", container.name(), seen.after_seconds)).await;
+                journal
+                    .say(&format!("{}: {asked}: {said}, after {:.1} s", container.name(), seen.after_seconds))
+                    .await;
                 Observed::Http(seen)
             }
             Action::Health { run, within_seconds } => {
@@ -189,9 +199,14 @@ impl<'a> Bench<'a> {
         })
     }
 
-    async fn run(&self, step: &StepId, spec: &ContainerSpec, settle: bool) -> Result<RunObserved, AgentError> {
+    async fn run(
+        &self,
+        step: &StepId,
+        spec: &ContainerSpec,
+        settle: bool,
+    ) -> Result<RunObserved, AgentError> {
         let mut container = self.name(spec);
-        self.journal.say(&format!("$ {}", container.command_line().join(" "))).await;
+        self.journal.say(&container.shown()).await;
         let seen = container.start(self.agent, settle).await?;
         if seen.state != ContainerState::Running {
             self.journal.say(seen.log.trim_end()).await;
@@ -205,14 +220,16 @@ impl<'a> Bench<'a> {
         &self,
         mut container: Container,
         within_seconds: u32,
-    ) -> Result<containrlab_domain::judge::EndedObserved, AgentError> {
-        self.journal.say(&format!("$ {}", container.command_line().join(" "))).await;
+    ) -> Result<EndedObserved, AgentError> {
+        self.journal.say(&container.shown()).await;
         let seen = container.start(self.agent, false).await?;
         if seen.state != ContainerState::Running {
-            return Ok(containrlab_domain::judge::EndedObserved { state: seen.state, log: seen.log });
+            return Ok(EndedObserved { state: seen.state, log: seen.log });
         }
         let seen = container.wait(self.agent, within_seconds).await?;
-        self.journal.say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state)).await;
+        self.journal
+            .say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state))
+            .await;
         Ok(seen)
     }
 

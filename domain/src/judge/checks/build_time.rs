@@ -50,7 +50,8 @@ impl Rule for BuildTime {
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
         let step = self.step();
-        let (Some(Observed::Build(build)), Some(seconds)) = (facts.observed(&step), facts.seconds(&step)) else {
+        let (Some(Observed::Build(build)), Some(seconds)) = (facts.observed(&step), facts.seconds(&step))
+        else {
             return Answer::Skipped;
         };
         if build.exit_code != Some(0) && !self.again {
@@ -66,7 +67,8 @@ impl Rule for BuildTime {
             "Which step takes the longest, and must it run each time, or at all?",
             "A build that takes long is one that people avoid, and a mistake in it costs that time again.",
         );
-        let mut slow: Vec<_> = build.report.steps.iter().filter_map(|step| Some((step.seconds?, step))).collect();
+        let mut slow: Vec<_> =
+            build.report.steps.iter().filter_map(|step| Some((step.seconds?, step))).collect();
         slow.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         if let (Some((_, slowest)), Some(graph)) = (slow.first(), facts.graph()) {
             found.place = slowest.locate(graph).map(|span| facts.subject.place(span));

@@ -58,11 +58,8 @@ impl Rule for ExitCode {
 
     fn plan(&self, planner: &mut Planner<'_>) {
         let Some(build) = planner.build() else { return };
-        let container = ContainerSpec {
-            command: self.command.clone(),
-            env: self.env.clone(),
-            ..planner.container()
-        };
+        let container =
+            ContainerSpec { command: self.command.clone(), env: self.env.clone(), ..planner.container() };
         let action = Action::RunToEnd { container, within_seconds: self.within_seconds };
         planner.step(self.step(), &[build], action);
     }

@@ -113,7 +113,11 @@ impl Rule for Http {
         match unanswered(&self.code, seen, &expect, self.within_seconds) {
             None => Answer::Met,
             Some(_) if seen.response.is_none() && seen.container != ContainerState::Running => {
-                if facts.is_first_to_see_end(&run) { gone(&seen.container, &seen.log).into() } else { Answer::Skipped }
+                if facts.is_first_to_see_end(&run) {
+                    gone(&seen.container, &seen.log).into()
+                } else {
+                    Answer::Skipped
+                }
             }
             Some(found) => found.into(),
         }

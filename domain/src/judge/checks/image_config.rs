@@ -107,7 +107,11 @@ impl Rule for ImageConfig {
             let said = if config.entrypoint.is_empty() {
                 format!("The image has no ENTRYPOINT; {} is asked for.", json(wanted))
             } else {
-                format!("The image's ENTRYPOINT is {} in place of {}.", json(&config.entrypoint), json(wanted))
+                format!(
+                    "The image's ENTRYPOINT is {} in place of {}.",
+                    json(&config.entrypoint),
+                    json(wanted)
+                )
             };
             let found = finding(
                 "image_entry_wrong",
@@ -152,7 +156,8 @@ impl Rule for ImageConfig {
             );
             (found, &["ENV"][..])
         }));
-        let place = |(found, keywords): (Finding, &[&str])| Finding { place: facts.place_of(keywords), ..found };
+        let place =
+            |(found, keywords): (Finding, &[&str])| Finding { place: facts.place_of(keywords), ..found };
         findings.into_iter().map(place).collect::<Vec<_>>().into()
     }
 }

@@ -51,7 +51,8 @@ impl Rule for Memory {
         if let (Some(path), Some(port)) = (&self.after_path, port) {
             planner.ask(&run, &HttpExpectation::get(port, path, Expected::default()), fifteen());
         }
-        let step = planner.step(memory_step(), std::slice::from_ref(&run), Action::Memory { run: run.clone() });
+        let step =
+            planner.step(memory_step(), std::slice::from_ref(&run), Action::Memory { run: run.clone() });
         planner.after_all_on(&run, &step);
     }
 

@@ -42,7 +42,8 @@ impl Rule for Reproducible {
     fn plan(&self, planner: &mut Planner<'_>) {
         let Some(build) = planner.build() else { return };
         let timeout_seconds = planner.limits.build_seconds;
-        let anew = planner.step(anew_step(), std::slice::from_ref(&build), Action::BuildAnew { timeout_seconds });
+        let anew =
+            planner.step(anew_step(), std::slice::from_ref(&build), Action::BuildAnew { timeout_seconds });
         let ignore = ALWAYS.iter().map(|pattern| (*pattern).to_owned()).chain(self.ignore.clone()).collect();
         planner.step(self.step(), &[build, anew], Action::CompareImages { ignore });
     }

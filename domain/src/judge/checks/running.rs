@@ -120,7 +120,10 @@ fn silence(code: &str, asked: &str, seen: &HttpObserved, port: u16, within_secon
     if here.is_empty() && !others.is_empty() {
         return finding(
             code,
-            format!("{nothing}: nobody listens on port {port}; the container listens on {}.", others.join(", ")),
+            format!(
+                "{nothing}: nobody listens on port {port}; the container listens on {}.",
+                others.join(", ")
+            ),
             "On which port does the app listen, and where is that set?",
             "A port leads to whoever listens on it within the container, and to nobody else.",
         );
@@ -128,7 +131,10 @@ fn silence(code: &str, asked: &str, seen: &HttpObserved, port: u16, within_secon
     if !here.is_empty() {
         return finding(
             code,
-            format!("{nothing}, although the app listens there ({}).", seen.error.as_deref().unwrap_or("no answer")),
+            format!(
+                "{nothing}, although the app listens there ({}).",
+                seen.error.as_deref().unwrap_or("no answer")
+            ),
             "The app takes the connection and says nothing. What does it wait for?",
             "Whoever asks gives up at some time, and takes the service for dead.",
         );

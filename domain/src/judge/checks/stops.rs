@@ -60,12 +60,13 @@ impl Rule for Stops {
             container = ContainerSpec { ports: vec![http.port], ..container };
         }
         let Some(run) = planner.run_own(run_to_stop(), container) else { return };
-        let mut needs = vec![run.clone()];
+        let action = Action::Stop { run: run.clone(), within_seconds: self.within_seconds };
+        let stop = planner.step(self.step(), std::slice::from_ref(&run), action);
         if let Some(http) = asked {
             let expect = HttpExpectation::get(http.port, &http.path, Expected::default());
-            needs.push(planner.ask(&run, &expect, UP));
+            let up = planner.ask(&run, &expect, UP);
+            planner.wait(&stop, &up);
         }
-        planner.step(self.step(), &needs, Action::Stop { run, within_seconds: self.within_seconds });
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {

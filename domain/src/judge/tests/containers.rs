@@ -38,7 +38,8 @@ fn config(config: ImageConfigObserved) -> impl Fn(&Action) -> Observed {
 fn an_images_settings_are_judged_whoever_made_them() {
     let check = "[[checks]]\ntype = \"image_config\"\nuser = \"non-root\"\nports = [8000]\nlabels = { a = \"*\", b = \"/^x/\" }\n\
                  entrypoint = [\"/app\"]\nworkdir = \"/app\"\nenv = { PORT = \"8000\" }\nabsent_env = [\"KEY\"]\n";
-    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let pairs =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let right = ImageConfigObserved {
         user: "app:app".to_owned(),
         ports: vec!["8000/tcp".to_owned()],
@@ -65,7 +66,11 @@ fn an_images_settings_are_judged_whoever_made_them() {
         ]
     );
     assert_eq!(line(&verdict), Some(7), "the USER");
-    assert_eq!(verdict.failures[1].place.as_ref().and_then(|place| place.line), Some(1), "the stage lacks one");
+    assert_eq!(
+        verdict.failures[1].place.as_ref().and_then(|place| place.line),
+        Some(1),
+        "the stage lacks one"
+    );
     let named = check.replace("non-root", "web");
     assert_eq!(codes(&judge(&named, config(right))), ["image_user_wrong"]);
 }
@@ -162,7 +167,8 @@ fn a_container_that_ignores_sigterm_is_told_and_one_that_crashed_is_told_once() 
 
 #[test]
 fn a_special_container_is_only_blamed_when_a_plain_one_works() {
-    for (kind, code) in [("read_only_root", "read_only_fails"), ("drops_capabilities", "capabilities_needed")] {
+    for (kind, code) in [("read_only_root", "read_only_fails"), ("drops_capabilities", "capabilities_needed")]
+    {
         let check = format!("{HTTP}[[checks]]\ntype = \"{kind}\"\nport = 8000\npath = \"/\"\n");
         let lab = lab_with(&check);
         let plan = Plan::for_lab(&lab, &project(DOCKERFILE));
