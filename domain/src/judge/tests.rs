@@ -1,10 +1,7 @@
 //! The judge judges meaning, not spelling: the cases that the original got wrong, and their neighbours.
 
-<<<<<<< HEAD
 mod caches;
-=======
 mod containers;
->>>>>>> a0a97ba (Judge images and running containers: what they say, hold, answer, print, need and keep, side by side)
 mod dynamic;
 mod images;
 mod secrets;

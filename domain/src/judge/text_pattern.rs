@@ -3,14 +3,16 @@
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that a compiled expression may have: a lab's author is trusted, but can err.
 const LARGEST: usize = 1 << 20;
 
 /// A regular expression in the syntax of the crate `regex`; `^` and `$` mean the ends of a line.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Pattern(Regex);
 
 impl Pattern {
@@ -58,8 +60,9 @@ impl fmt::Display for Pattern {
 }
 
 /// A text that has to be there as it stands, or, between slashes, a regular expression that it has to fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub enum Wanted {
     /// Exactly this.
     Text(String),

@@ -1,5 +1,6 @@
 //! How long the build takes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build_cache::rebuild_step;
@@ -21,7 +22,7 @@ use crate::judge::planner::{Planner, build_step};
 /// ```
 ///
 /// Codes: `build_too_slow`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildTime {
     /// The longest time that passes.
     pub max_seconds: u32,

@@ -1,5 +1,6 @@
 //! How much a build sends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -16,7 +17,7 @@ use crate::verdict::Place;
 /// ```
 ///
 /// Codes: `context_too_large`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContextSize {
     /// The largest size that passes, in thousands of bytes.
     pub max_kb: u64,

@@ -1,5 +1,6 @@
 //! A container that needs no rights of root.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{fifteen, ok};
@@ -24,7 +25,7 @@ use crate::judge::planner::{Planner, http_step, run_step};
 ///
 /// Codes: `docker_run_failed` (the container does not stay up in any case), `capabilities_needed`. Skipped when the
 /// build fails, or when the app does not answer in a plain container either.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DropsCapabilities {
     /// Port of the container.
     pub port: u16,

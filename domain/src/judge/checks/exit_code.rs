@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::cause;
@@ -25,7 +26,7 @@ use crate::judge::planner::Planner;
 /// ```
 ///
 /// Codes: `exit_code_wrong`, `container_did_not_exit`, `output_wrong`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitCode {
     /// Arguments for the container, in place of the image's `CMD`.
     #[serde(default)]

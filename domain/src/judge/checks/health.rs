@@ -1,5 +1,6 @@
 //! What Docker itself says about the container.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::{gone, run_failure};
@@ -18,7 +19,7 @@ use crate::judge::planner::{Planner, run_step};
 /// ```
 ///
 /// Codes: `docker_run_failed`, `health_status_missing`, `health_status_unhealthy`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Seconds from the container's start.
     #[serde(default = "thirty")]

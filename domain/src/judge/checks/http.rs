@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::{gone, run_failure, unanswered};
@@ -35,7 +36,7 @@ use crate::judge::text_pattern::{Pattern, Wanted};
 /// What changes something (`POST` and the like) is asked until it is answered, and again only after a status of 500 or more.
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `healthcheck_failed`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Http {
     /// Port of the container.
     pub port: u16,

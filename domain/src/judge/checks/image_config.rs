@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::image_step;
@@ -29,7 +30,7 @@ use crate::verdict::Finding;
 ///
 /// Codes: `image_user_root`, `image_user_wrong`, `image_port_missing`, `image_label_missing`, `image_entry_wrong`,
 /// `image_workdir_wrong`, `image_env_missing`, `image_env_secret`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImageConfig {
     /// Whom containers run as: `non-root` for anybody but root, or this very name or number.
     pub user: Option<String>,

@@ -1,5 +1,6 @@
 //! What must not be in the image, in whichever layer.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::image_step;
@@ -21,7 +22,7 @@ use crate::verdict::Finding;
 /// ```
 ///
 /// Codes: `file_in_layer`, `text_in_layer`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImageLacks {
     /// Patterns of paths.
     #[serde(default)]

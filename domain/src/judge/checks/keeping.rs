@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding;
@@ -11,7 +12,7 @@ use crate::judge::observation::{HttpObserved, Observed};
 use crate::verdict::Finding;
 
 /// A request that stores something. Any answer with a status below 400 is right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WriteRequest {
     /// Method; `POST` if none is given.
@@ -27,7 +28,7 @@ pub struct WriteRequest {
 }
 
 /// A request that reads it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadRequest {
     /// Path, with its query.

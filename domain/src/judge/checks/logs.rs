@@ -1,5 +1,6 @@
 //! What the container prints.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::fifteen;
@@ -26,7 +27,7 @@ use crate::judge::text_pattern::Pattern;
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `log_line_missing`, `log_line_forbidden`. Skipped when
 /// the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Logs {
     /// Text that it holds.
     pub contains: Option<String>,

@@ -1,5 +1,6 @@
 //! How much memory the container needs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::fifteen;
@@ -24,7 +25,7 @@ use crate::judge::planner::{Planner, run_step};
 /// ```
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `memory_too_high`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// The most that passes, in millions of bytes.
     pub max_mb: u32,

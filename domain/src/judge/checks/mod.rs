@@ -7,51 +7,38 @@ mod apt;
 mod apt_lists;
 mod build;
 mod build_cache;
-<<<<<<< HEAD
-mod caches;
-=======
 mod build_time;
+mod caches;
 mod context_size;
->>>>>>> a0a97ba (Judge images and running containers: what they say, hold, answer, print, need and keep, side by side)
 mod dependencies;
 mod drops_capabilities;
 mod ecosystem;
-<<<<<<< HEAD
 mod entry;
-mod files;
-mod healthcheck;
-mod http;
-mod image;
-mod install_cache;
-mod lean;
-mod pinned_base;
-mod pip;
-mod pip_cache;
-mod secret_words;
-mod secrets;
-mod stages;
-mod user;
-=======
 mod exit_code;
 mod files;
 mod health;
+mod healthcheck;
 mod http;
 mod image;
 mod image_config;
 mod image_lacks;
+mod install_cache;
 mod keeping;
 mod lean;
 mod logs;
 mod memory;
+mod pinned_base;
 mod pip;
 mod pip_cache;
 mod read_only_root;
 mod reproducible;
 mod restart_keeps;
 mod running;
+mod secret_words;
+mod secrets;
 mod stages;
 mod stops;
->>>>>>> a0a97ba (Judge images and running containers: what they say, hold, answer, print, need and keep, side by side)
+mod user;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;

@@ -1,5 +1,6 @@
 //! A container that writes nowhere but where it may.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{fifteen, ok};
@@ -25,7 +26,7 @@ use crate::judge::planner::{Planner, http_step, run_step};
 ///
 /// Codes: `docker_run_failed` (the container does not stay up in any case), `read_only_fails`. Skipped when the build
 /// fails, or when the app does not answer in a plain container either.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadOnlyRoot {
     /// Container paths that lie in memory.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! Two builds, one image.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
@@ -19,7 +20,7 @@ use crate::verdict::Finding;
 /// ```
 ///
 /// Codes: `not_reproducible`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reproducible {
     /// Patterns of paths that may differ.
     #[serde(default)]

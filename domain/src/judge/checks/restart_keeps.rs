@@ -1,5 +1,6 @@
 //! Data that outlives its container.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::fifteen;
@@ -25,7 +26,7 @@ use crate::judge::planner::{Planner, http_step, run_step};
 /// ```
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `data_lost`. Skipped when the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RestartKeeps {
     /// Port of the container.
     pub port: u16,

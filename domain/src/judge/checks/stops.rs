@@ -1,5 +1,6 @@
 //! A container that heeds SIGTERM.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::{gone, run_failure};
@@ -25,7 +26,7 @@ use crate::judge::planner::{Planner, run_step};
 ///
 /// Codes: `docker_run_failed` (the container does not stay up), `sigterm_ignored`, `stop_exit_code_wrong`. Skipped when
 /// the build fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stops {
     /// Seconds from SIGTERM to its end.
     #[serde(default = "five")]
