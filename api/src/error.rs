@@ -19,6 +19,12 @@ pub enum Error {
     /// Refused at start.
     #[error("PUBLIC_URL must be an http or https address with a host, and {0:?} is not")]
     PublicUrl(String),
+    /// Refused at start.
+    #[error(
+        "PREVIEW_DOMAIN must be a domain of its own, such as preview.example.com, that is neither PUBLIC_URL's host nor above \
+         it, and {0:?} is not"
+    )]
+    PreviewDomain(String),
     /// Refused at start: a lab's folder does not hold a lab.
     #[error("the labs cannot be read: {0}")]
     Labs(String),
@@ -128,6 +134,31 @@ pub enum Error {
     /// Reached under a name that is not this machine's.
     #[error("this installation does not answer under the name {0}")]
     StrangeHost(String),
+
+    /// The lab has no such hint.
+    #[error("the lab has no further hint on this")]
+    NoSuchHint,
+    /// No pass for this preview, or not any more. Whoever asks may be anybody, so nothing is told of the session.
+    #[error("this preview is open to the learner whose session it is, and to nobody else")]
+    PreviewClosed,
+    /// Previews have no domain in this installation.
+    #[error("this installation shows no ports of sandboxes")]
+    PreviewsOff,
+    /// Nothing listens there.
+    #[error("nothing listens on port {port} of your sandbox right now")]
+    NothingListens {
+        /// The port.
+        port: u16,
+    },
+    /// Something listens there that doesn't speak HTTP, or broke off.
+    #[error("what listens on port {port} of your sandbox did not answer in HTTP")]
+    PreviewUnreadable {
+        /// The port.
+        port: u16,
+    },
+    /// The runner that holds the sandbox cannot be reached.
+    #[error("the machine that holds your sandbox does not answer right now")]
+    SandboxOutOfReach,
 
     /// PostgreSQL or Redis cannot be reached.
     #[error("the platform cannot reach its {part} right now")]

@@ -3,6 +3,7 @@
 //! - `routes/`: addresses, `pages` for people and `api` for programs; both call the use cases in `services/`.
 //! - `extract/`: what handlers ask for by type: the learner, their own session, bodies.
 //! - `live/`: server-sent events; `view/`: from rows to what templates show; `wire/`: the JSON.
+//! - `preview/`: what a learner's own containers serve, at origins of their own.
 //! - `security/`, `auth/`: other sites, headers; sign-in.
 //! - `error.rs`, `problem.rs`: everything that can go wrong, and what a person sees of it.
 //!
@@ -18,6 +19,7 @@ mod idempotency;
 mod live;
 mod markdown;
 mod narrate;
+mod preview;
 mod problem;
 mod router;
 mod routes;

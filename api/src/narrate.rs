@@ -85,7 +85,7 @@ fn read<T: DeserializeOwned>(payload: &Value) -> Option<T> {
 }
 
 fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
-    use TimelineKind::{Failure, Session};
+    use TimelineKind::{Failure, Hint, Session};
     Some(match event {
         SessionEvent::Requested { origin: Origin::Starter, .. } => {
             (Session, "The lab was started from its starter files.".to_owned())
@@ -118,11 +118,17 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
         | SessionEvent::JobStarted { .. }
         | SessionEvent::JobFinished { .. }
         | SessionEvent::EndingStarted { .. } => return None,
+        SessionEvent::HintShown { check, strength, .. } => (Hint, hint_in_words(check.as_deref(), strength)),
         SessionEvent::EndRequested { .. } => {
             (Session, "The session is ending; its files are kept.".to_owned())
         }
         SessionEvent::Ended { reason } => (Session, reason.sentence()),
     })
+}
+
+fn hint_in_words(check: Option<&str>, strength: u8) -> String {
+    let about = check.map_or_else(|| "the whole lab".to_owned(), |check| format!("the check {check}"));
+    format!("A hint on {about} was shown: {}.", words::strength(strength).to_lowercase())
 }
 
 fn work_in_words(work: &Work) -> String {
@@ -168,7 +174,7 @@ fn workspace(event: WorkspaceEvent) -> String {
 }
 
 fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
-    use TimelineKind::{Attempt, Failure, Success};
+    use TimelineKind::{Attempt, Failure, Hint, Success};
     Some(match event {
         AttemptEvent::Submitted { .. } => (Attempt, "An attempt was submitted.".to_owned()),
         AttemptEvent::JudgingStarted { start_number: 1, .. } => (Attempt, "The judge has begun.".to_owned()),
@@ -182,6 +188,10 @@ fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
             VerdictStatus::Passed => (Success, verdict_sentence(&verdict)),
             _ => (Failure, verdict_sentence(&verdict)),
         },
+        AttemptEvent::SolutionShown { leave: false } => (Hint, "The lab’s solution was shown.".to_owned()),
+        AttemptEvent::SolutionShown { leave: true } => {
+            (Hint, "The lab’s solution was shown, by an instructor’s leave.".to_owned())
+        }
     })
 }
 

@@ -1,5 +1,5 @@
-//! All routes with everything that stands around them. From the outside in: the request's id and its line in the log,
-//! headers, compression, the words for failures, panics, the time limit, other sites, the body limit, keys of repeated requests, the handler.
+//! All routes with everything that stands around them. From the outside in: the request's id and its line in the log, the
+//! previews, which have names of their own and nothing of what follows, headers, compression, the words for failures, panics, the time limit, other sites, the body limit, keys of repeated requests, the handler.
 
 use std::any::Any;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::state::App;
-use crate::{Error, idempotency, problem, routes, security};
+use crate::{Error, idempotency, preview, problem, routes, security};
 
 /// How long an answer may take to begin. Streams and terminals begin at once and then last as long as they like.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ fn around(routes: Router<App>, app: App, time_limit: Duration) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), problem::render))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(middleware::from_fn_with_state(app.clone(), security::add_headers))
+        .layer(middleware::from_fn_with_state(app.clone(), preview::at_its_own_origin))
         .layer(middleware::from_fn(trace))
         .with_state(app)
 }

@@ -26,6 +26,9 @@ pub struct Settings {
     pub session_ttl: Duration,
     /// How much a workspace may hold.
     pub workspace_limits: WorkspaceLimits,
+    /// The domain beneath which previews of learners' ports have their names. None: beneath `localhost`, where that is
+    /// the machine itself; with `public_url` there are none then.
+    pub preview_domain: Option<String>,
     /// What the api shows a runner's gateway to be let in.
     pub runner_token: RunnerToken,
 }
@@ -34,8 +37,15 @@ impl Settings {
     /// Refuses settings that would let strangers in.
     ///
     /// # Errors
-    /// [`Error::LocalSignInWithPublicUrl`], or [`Error::PublicUrl`] when the address has no host.
+    /// [`Error::LocalSignInWithPublicUrl`], [`Error::PublicUrl`] when the address has no host, or [`Error::PreviewDomain`] when
+    /// previews would be at the platform's own name, or above it, where their cookies reach it.
     pub fn check(&self) -> Result<(), Error> {
+        let platform = self.public_url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        if let Some(domain) = &self.preview_domain
+            && (platform == domain || platform.ends_with(&format!(".{domain}")) || !is_domain(domain))
+        {
+            return Err(Error::PreviewDomain(domain.clone()));
+        }
         match &self.public_url {
             Some(_) if self.local_sign_in => Err(Error::LocalSignInWithPublicUrl),
             Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
@@ -49,6 +59,16 @@ impl Settings {
     pub fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
+}
+
+/// Whether it is a name of a network, in lower case, and nothing around it.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(fits)
+    };
+    // A place's own label has room before it.
+    text.len() <= 200 && text.split('.').all(is_label)
 }
 
 /// The secret that api and runners share. Never printed.
@@ -85,6 +105,7 @@ pub(crate) mod tests {
             labs_dir: PathBuf::new(),
             session_ttl: Duration::from_secs(1800),
             workspace_limits: WorkspaceLimits::default(),
+            preview_domain: None,
             runner_token: RunnerToken::new("secret"),
         }
     }
@@ -96,6 +117,21 @@ pub(crate) mod tests {
         let refused = settings(Some("https://labs.example"), true).check().expect_err("refused");
         assert!(refused.to_string().contains("LOCAL_SIGN_IN"), "{refused}");
         assert!(settings(Some("file:///tmp"), false).check().is_err());
+    }
+
+    #[test]
+    fn previews_are_never_where_their_cookies_reach_the_platform() {
+        let check = |domain: &str| {
+            let mut settings = settings(Some("https://labs.example"), false);
+            settings.preview_domain = Some(domain.to_owned());
+            settings.check().is_ok()
+        };
+        assert!(check("view.example") && check("view.labs.example"));
+        for refused in
+            ["labs.example", "example", "View.example", "view.example:443", "https://view.example", ""]
+        {
+            assert!(!check(refused), "{refused}");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct AttemptRow {
     pub status: Option<VerdictStatus>,
     /// All that the judge says.
     pub verdict: Option<Verdict>,
+    /// When the lab's solution was first shown beside it.
+    pub solution_shown_at: Option<Timestamp>,
 }
 
 /// Where an attempt stands.
@@ -54,7 +56,7 @@ pub enum AttemptState {
 }
 
 const COLUMNS: &str = "attempt_id, session_id, learner_id, lab_slug, lab_version, tree_hash, number, state, log_id, \
-                       submitted_at, judged_at, status, verdict";
+                       submitted_at, judged_at, status, verdict, solution_shown_at";
 
 impl AttemptRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -71,6 +73,7 @@ impl AttemptRow {
             judged_at: column(row, "judged_at")?,
             status: word_or_null(row, "status")?,
             verdict: json_or_null(row, "verdict")?,
+            solution_shown_at: column(row, "solution_shown_at")?,
         })
     }
 }

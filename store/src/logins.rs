@@ -17,9 +17,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database has trouble.
     pub async fn create_login(&self, learner: LearnerId, ttl: Duration) -> Result<String, StoreError> {
-        let mut secret = [0_u8; 32];
-        rand::rng().fill_bytes(&mut secret);
-        let token = hex::encode(secret);
+        let token = fresh_token();
         let client = self.database().await?;
         let statement = client
             .prepare_cached(
@@ -59,6 +57,14 @@ impl Store {
     }
 }
 
-fn hash(token: &str) -> Vec<u8> {
+/// 64 hexadecimal digits that nobody can guess.
+pub(crate) fn fresh_token() -> String {
+    let mut secret = [0_u8; 32];
+    rand::rng().fill_bytes(&mut secret);
+    hex::encode(secret)
+}
+
+/// What is kept of a token.
+pub(crate) fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token).to_vec()
 }

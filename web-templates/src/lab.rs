@@ -26,6 +26,10 @@ pub struct LabPage {
     pub start: StartChoice,
     /// Value of the start form's `idempotency_key`: a fresh random id for each rendering.
     pub idempotency_key: String,
+    /// How this person stands with the lab's solution.
+    pub solution: SolutionStanding,
+    /// Value of the `idempotency_key` of the form that shows it.
+    pub solution_key: String,
     /// This person's attempts in this lab, newest first.
     pub attempts: Vec<AttemptRow>,
 }
@@ -62,9 +66,33 @@ impl LabPage {
     }
 }
 
+/// How somebody stands with a lab's solution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SolutionStanding {
+    /// Not to be seen yet.
+    #[default]
+    NotYet,
+    /// To be had for the asking, which is written down.
+    Offered,
+    /// Shown before.
+    Shown,
+}
+
+impl SolutionStanding {
+    pub(crate) fn is_offered(self) -> bool {
+        self == Self::Offered
+    }
+
+    pub(crate) fn is_shown(self) -> bool {
+        self == Self::Shown
+    }
+}
+
 /// One step of a lab's text.
 #[derive(Clone, Debug, Default)]
 pub struct LabStep {
+    /// Its anchor, without the `step-` before it.
+    pub id: String,
     /// Title, plain text.
     pub title: String,
     /// The step.

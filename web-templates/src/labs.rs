@@ -1,5 +1,7 @@
 //! The list of labs.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 
 use crate::Shell;
@@ -18,6 +20,31 @@ impl LabsPage {
     /// How many labs this person has passed.
     pub(crate) fn passed(&self) -> usize {
         self.labs.iter().filter(|lab| lab.progress == LabProgress::Passed).count()
+    }
+
+    /// The levels that there are, in the order of the labs.
+    fn levels(&self) -> Vec<&str> {
+        let mut levels: Vec<&str> = Vec::new();
+        for lab in &self.labs {
+            if !lab.level.is_empty() && !levels.contains(&lab.level.as_str()) {
+                levels.push(&lab.level);
+            }
+        }
+        levels
+    }
+
+    /// The topics that there are, by their letters.
+    fn topics(&self) -> Vec<&str> {
+        let topics: BTreeSet<&str> = self.labs.iter().flat_map(|lab| &lab.tags).map(String::as_str).collect();
+        let mut topics: Vec<_> = topics.into_iter().collect();
+        topics.sort_by_key(|topic| topic.to_lowercase());
+        topics
+    }
+
+    /// Whether it is the lab to take next: the first that isn't passed and whose prerequisites are.
+    fn is_next(&self, lab: &LabCard) -> bool {
+        let can_be = |lab: &&LabCard| lab.progress != LabProgress::Passed && lab.waits_for().is_empty();
+        self.labs.iter().find(can_be).is_some_and(|next| next.slug == lab.slug)
     }
 }
 
@@ -40,8 +67,28 @@ pub struct LabCard {
     pub tags: Vec<String>,
     /// How far this person is.
     pub progress: LabProgress,
+    /// Labs that are better done before.
+    pub prerequisites: Vec<Prerequisite>,
     /// The session that is live in this lab now, if there is one: the card leads straight back to it.
     pub active_session: Option<String>,
+}
+
+impl LabCard {
+    /// The prerequisites that this person has not passed.
+    pub(crate) fn waits_for(&self) -> Vec<&Prerequisite> {
+        self.prerequisites.iter().filter(|lab| !lab.passed).collect()
+    }
+}
+
+/// A lab that is better done before another one.
+#[derive(Clone, Debug, Default)]
+pub struct Prerequisite {
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// Whether this person has passed it.
+    pub passed: bool,
 }
 
 /// How far a person is in a lab.

@@ -9,10 +9,12 @@
 //! | `files` | [`FilesPartial`](crate::FilesPartial) | replaces | none |
 //! | `jobs` | [`JobsPartial`](crate::JobsPartial) | replaces | none |
 //! | `verdict` | [`VerdictPartial`](crate::VerdictPartial) | replaces | none |
+//! | `hints` | [`HintsPartial`](crate::HintsPartial) | replaces | none |
+//! | `ports` | [`PortsPartial`](crate::PortsPartial) | replaces | none |
 //! | `timeline` | [`TimelinePartial`](crate::TimelinePartial) | replaces | none |
 //! | `log` | [`LogPartial`](crate::LogPartial) | **appends** | the cursor after its last line |
 //!
-//! **Whoever connects gets everything once.** On each connection the api first sends all five replacing events as they
+//! **Whoever connects gets everything once.** On each connection the api first sends all seven replacing events as they
 //! are now, then the log lines after the cursor, then whatever changes. Replacing events need no id: a later one makes
 //! an earlier one void.
 //!

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::{
-    FilesPartial, JobsPartial, LabStep, LogPartial, Shell, Stage, StatusPartial, TimelinePartial,
-    TrustedHtml, VerdictPartial,
+    FilesPartial, HintsPartial, JobsPartial, LabStep, LogPartial, PortsPartial, Shell, Stage, StatusPartial,
+    TimelinePartial, TrustedHtml, VerdictPartial,
 };
 
 /// `/sessions/{id}`.
@@ -33,6 +33,10 @@ pub struct SessionPage {
     pub log: LogPartial,
     /// Verdict and attempts.
     pub verdict: VerdictPartial,
+    /// Hints, shown and to come.
+    pub hints: HintsPartial,
+    /// Open ports, as far as they are known.
+    pub ports: PortsPartial,
     /// What happened.
     pub timeline: TimelinePartial,
     /// The log cursor that [`SessionPage::log`] ends at, in the form of the `id:` of `log` events: the page connects to

@@ -40,6 +40,8 @@ pub enum TimelineKind {
     Attempt,
     /// An attempt passed.
     Success,
+    /// A hint or the solution was shown.
+    Hint,
     /// Something went wrong.
     Failure,
 }
@@ -52,6 +54,7 @@ impl TimelineKind {
             Self::Job => "job",
             Self::Attempt => "attempt",
             Self::Success => "passed",
+            Self::Hint => "hint",
             Self::Failure => "failed",
         }
     }

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use crate::attempts::{AttemptRow, AttemptState};
+use crate::lab::SolutionStanding;
 use crate::words;
 
 /// The results column of a session: the current verdict and the session's attempts. SSE event `verdict`; replaces
@@ -15,6 +16,12 @@ pub struct VerdictPartial {
     pub current: CurrentVerdict,
     /// This person's attempts in this lab, newest first.
     pub attempts: Vec<AttemptRow>,
+    /// The lab's name in URLs, for the solution.
+    pub lab_slug: String,
+    /// How this person stands with the lab's solution.
+    pub solution: SolutionStanding,
+    /// Value of the `idempotency_key` of the form that shows it.
+    pub solution_key: String,
 }
 
 impl VerdictPartial {
@@ -79,6 +86,8 @@ pub struct Verdict {
     pub checks: Vec<CheckRow>,
     /// What is wrong, most important first.
     pub findings: Vec<Finding>,
+    /// The lab's name in URLs, where its text is.
+    pub lab_slug: String,
     /// Figures, such as image size and build time.
     pub metrics: Vec<Metric>,
     /// Remarks that change nothing in the outcome.
@@ -135,12 +144,27 @@ pub struct Finding {
     pub file: Option<String>,
     /// The line in that file, from 1.
     pub line: Option<u32>,
+    /// The text of the lines that it is about, beginning with that one; empty hides it.
+    pub excerpt: String,
     /// Why it matters; empty hides it.
     pub why: String,
     /// How to go on; empty hides it. Folded until asked for. May be paragraphs and fenced blocks of code.
     pub hint: String,
     /// The part of the log that explains it, plain text with or without ANSI colours; empty hides it.
     pub log: String,
+    /// The step of the lab's text that explains it.
+    pub read_more: Option<ReadMore>,
+    /// Id of the check that speaks, where the lab has hints about it; the session's page leads to them.
+    pub hints_of: Option<String>,
+}
+
+/// A step of a lab's text.
+#[derive(Clone, Debug, Default)]
+pub struct ReadMore {
+    /// Its id.
+    pub step: String,
+    /// Its heading.
+    pub title: String,
 }
 
 impl Finding {
@@ -153,6 +177,12 @@ impl Finding {
     /// The line or 0, for the link's data attribute.
     pub(crate) fn line_or_zero(&self) -> u32 {
         self.line.unwrap_or(0)
+    }
+
+    /// The lines of the excerpt with their numbers.
+    pub(crate) fn excerpt_lines(&self) -> Vec<(u32, &str)> {
+        let first = self.line.unwrap_or(1);
+        self.excerpt.lines().zip(first..).map(|(text, number)| (number, text)).collect()
     }
 
     pub(crate) fn message_html(&self) -> String {

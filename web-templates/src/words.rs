@@ -43,6 +43,15 @@ pub fn millis(number: u64) -> String {
     }
 }
 
+/// How strong a hint is, from 1 to 3.
+pub fn strength(number: u8) -> &'static str {
+    match number {
+        0 | 1 => "A nudge",
+        2 => "An explanation",
+        _ => "How it can look",
+    }
+}
+
 /// A moment for people whose script did not run yet: `2026-11-23 06:25 UTC`. The page turns it into local time.
 pub fn moment(at: &Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()

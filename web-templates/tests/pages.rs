@@ -26,9 +26,10 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         minutes: 1,
         tags: vec![evil()],
         progress: LabProgress::InProgress,
+        prerequisites: vec![Prerequisite { slug: evil(), title: evil(), passed: false }],
         active_session: Some(evil()),
     };
-    let step = LabStep { title: evil(), text: TrustedHtml::default() };
+    let step = LabStep { id: evil(), title: evil(), text: TrustedHtml::default() };
     let attempt = AttemptRow {
         id: evil(),
         lab_slug: evil(),
@@ -47,10 +48,14 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             message: evil(),
             file: Some(evil()),
             line: Some(3),
+            excerpt: evil(),
             why: evil(),
             hint: evil(),
             log: evil(),
+            read_more: Some(ReadMore { step: evil(), title: evil() }),
+            hints_of: Some(evil()),
         }],
+        lab_slug: evil(),
         metrics: vec![Metric {
             label: evil(),
             value: evil(),
@@ -101,7 +106,22 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         verdict: VerdictPartial {
             current: CurrentVerdict::Done(Box::new(verdict.clone())),
             attempts: vec![attempt.clone()],
+            lab_slug: evil(),
+            solution: SolutionStanding::Offered,
+            solution_key: evil(),
         },
+        hints: HintsPartial {
+            session_id: evil(),
+            groups: vec![HintGroup {
+                check: evil(),
+                title: evil(),
+                total: 1,
+                idempotency_key: evil(),
+                ..HintGroup::default()
+            }],
+            open: true,
+        },
+        ports: PortsPartial { session_id: evil(), ports: vec![80, 8080], opens: true },
         timeline: TimelinePartial {
             rows: vec![TimelineRow { text: evil(), actor: evil(), ..TimelineRow::default() }],
         },
@@ -119,6 +139,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         checks: vec![LabCheck { title: evil(), detail: evil() }],
         start: StartChoice::Resume { session: evil(), saved_at: jiff::Timestamp::UNIX_EPOCH, files: 2 },
         idempotency_key: evil(),
+        solution: SolutionStanding::Shown,
         attempts: vec![attempt.clone()],
         ..LabPage::default()
     };
@@ -139,6 +160,23 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         ("lab, to be resumed", render(&lab)),
         ("lab, active", render(&LabPage { start: StartChoice::Active { session: evil() }, ..lab.clone() })),
         ("lab, fresh", render(&LabPage { start: StartChoice::Fresh, ..lab })),
+        (
+            "solution",
+            render(&SolutionPage {
+                shell: shell.clone(),
+                lab_slug: evil(),
+                lab_title: evil(),
+                attempt_id: evil(),
+                files: vec![SolutionFile {
+                    path: evil(),
+                    standing: FileStanding::Differs,
+                    text: evil(),
+                    lines: vec![DiffLine { text: evil(), ..DiffLine::default() }],
+                }],
+                only_yours: vec![evil()],
+                ..SolutionPage::default()
+            }),
+        ),
         ("session", render(&session)),
         ("status, preparing", render(&preparing)),
         ("verdict, judging", render(&judging)),
@@ -350,7 +388,7 @@ fn each_log_line_carries_its_job_and_position() {
 fn a_finding_leads_into_the_editor_only_where_there_is_one() {
     let verdict = VerdictPartial {
         current: CurrentVerdict::Done(Box::new(samples::verdict_failed())),
-        attempts: Vec::new(),
+        ..VerdictPartial::default()
     };
     let in_session = verdict.render().expect("it renders");
     assert!(
@@ -362,11 +400,65 @@ fn a_finding_leads_into_the_editor_only_where_there_is_one() {
     assert!(on_page.contains("<code class=\"place\">Dockerfile:4</code>"));
     let passed = VerdictPartial {
         current: CurrentVerdict::Done(Box::new(samples::verdict_passed())),
-        attempts: Vec::new(),
+        ..VerdictPartial::default()
     }
     .render()
     .expect("it renders");
     assert!(passed.contains("All 6 checks pass.") && !passed.contains("class=\"finding\""));
+}
+
+#[test]
+fn a_hint_that_was_not_asked_for_is_not_on_the_page() {
+    let html = samples::hints().render().expect("it renders");
+    assert!(html.contains("1 of 1") && html.contains("2 of 3") && html.contains("0 of 2"), "{html}");
+    assert_eq!(html.matches("<form").count(), 2, "what is left can be asked for");
+    assert!(html.contains("name=\"check\" value=\"order\"") && html.contains("name=\"number\" value=\"3\""));
+    let over = HintsPartial { open: false, ..samples::hints() }.render().expect("it renders");
+    assert!(!over.contains("<form") && over.contains("Copy it alone"), "what was shown stays to be read");
+}
+
+#[test]
+fn the_notice_in_place_of_a_preview_loads_nothing() {
+    let notice = PreviewNotice {
+        port: 8080,
+        title: HOSTILE.into(),
+        sentence: HOSTILE.into(),
+        mend: HOSTILE.into(),
+        link: Some(("http://127.0.0.1:8000/sessions/1".into(), HOSTILE.into())),
+        looks_again: true,
+    };
+    let html = notice.render().expect("it renders");
+    for tag in tags(&html) {
+        assert!(!matches!(tag.name.as_str(), "script" | "link" | "img" | "iframe"), "{tag:?}");
+        assert!(!tag.attributes.iter().any(|(name, _)| name.starts_with("on") || name == "style"), "{tag:?}");
+    }
+}
+
+#[test]
+fn a_finding_shows_the_lines_and_leads_to_the_text_and_the_hints() {
+    let verdict = VerdictPartial {
+        current: CurrentVerdict::Done(Box::new(samples::verdict_failed())),
+        ..VerdictPartial::default()
+    };
+    let in_session = verdict.render().expect("it renders");
+    assert!(in_session.contains("<span class=\"excerpt-number\">5</span>RUN pip install"), "{in_session}");
+    assert!(
+        in_session.contains("data-show-step=\"step-write\"")
+            && in_session.contains("data-show-hints=\"order\"")
+    );
+    let on_page = samples::attempt_page().render().expect("it renders");
+    assert!(on_page.contains("href=\"/labs/lab2#step-write\"") && !on_page.contains("data-show-hints"));
+}
+
+#[test]
+fn the_list_says_which_lab_comes_next_and_what_is_better_done_before() {
+    let html = LabsPage { shell: samples::shell("Labs", Nav::Labs), labs: samples::labs() }
+        .render()
+        .expect("it renders");
+    assert_eq!(html.matches("Next for you").count(), 1);
+    let next = html.split("data-level").find(|card| card.contains("Next for you")).expect("a card");
+    assert!(next.contains("Layers and the build cache"), "the first one that is not passed");
+    assert!(html.contains("Better after <a href=\"/labs/lab2\">"), "only what is not passed yet");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use containrlab_agent::message::ErrorCode;
 use containrlab_domain::attempt::AttemptError;
 use containrlab_domain::session::SessionError;
 use containrlab_domain::workspace::WorkspaceError;
@@ -92,6 +93,7 @@ impl Error {
             Self::Store(error) if error.is_unavailable() => "store_unavailable",
             Self::Store(_) => "store_failed",
             Self::Sandbox(error) => error.code(),
+            Self::Agent(error) if error.is(ErrorCode::NotListening) => "not_listening",
             Self::Agent(AgentError::Refused(_)) => "sandbox_refused",
             Self::Agent(_) => "sandbox_unreachable",
             Self::Fill { .. } => "workspace_not_filled",

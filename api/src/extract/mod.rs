@@ -12,4 +12,4 @@ pub(crate) use ids::{Asker, RequestIdExt};
 pub(crate) use key::IdempotencyKey;
 pub(crate) use learner::SignedIn;
 pub(crate) use params::{FormBody, PathParam, QueryParams};
-pub(crate) use session::{OwnSession, own_session};
+pub(crate) use session::{OwnSession, own_session, watchable_session};

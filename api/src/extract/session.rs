@@ -7,6 +7,7 @@ use containrlab_store::SessionRow;
 
 use super::{Asker, PathParam};
 use crate::Error;
+use crate::services::access;
 use crate::state::App;
 
 /// The session of the address's `{id}`.
@@ -20,6 +21,16 @@ impl FromRequestParts<App> for OwnSession {
         let id = PathParam::read::<SessionId>(parts, "id").await.ok_or(Error::NoSuchSession)?;
         own_session(app, &asker, id).await.map(Self)
     }
+}
+
+/// The session with this id, if the asker may look at what its containers serve.
+pub(crate) async fn watchable_session(app: &App, asker: &Asker, id: SessionId) -> Result<SessionRow, Error> {
+    let session = app.store.session(id).await?.ok_or(Error::NoSuchSession)?;
+    if !access::may_look_into(asker.learner, &session) {
+        return Err(Error::NoSuchSession);
+    }
+    tracing::Span::current().record("session", tracing::field::display(id));
+    Ok(session)
 }
 
 /// The session with this id, if it is the asker's.

@@ -5,12 +5,14 @@
 mod events;
 mod logs;
 mod page;
+mod ports;
 mod snapshot;
 mod timeline;
 
 pub(crate) use events::stream as event_stream;
 pub(crate) use logs::{Cut, LogCursor, LogTail};
 pub(crate) use page::{log_partial, stream as page_stream};
+pub(crate) use ports::PortsTail;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use timeline::TimelineTail;
 

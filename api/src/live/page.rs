@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::logs::LogPiece;
-use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, Snapshot, TimelineTail};
+use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, PortsTail, Snapshot, TimelineTail};
 use crate::state::App;
 use crate::view::{self, LogLines};
 use crate::{Error, problem};
@@ -26,6 +26,7 @@ pub(crate) async fn stream(app: App, session: SessionId, cursor: LogCursor) -> R
         session,
         timeline: TimelineTail::new(session, 0),
         logs: LogTail::new(Cut::Lines, cursor),
+        ports: PortsTail::new(&app, session),
         sent: HashMap::new(),
         snapshot: None,
         more: false,
@@ -52,6 +53,7 @@ struct Follower {
     bell: containrlab_store::live::Doorbell,
     timeline: TimelineTail,
     logs: LogTail,
+    ports: PortsTail,
     /// What was last sent of each replacing part, rendered without its forms' keys.
     sent: HashMap<&'static str, String>,
     snapshot: Option<Snapshot>,
@@ -77,6 +79,7 @@ impl Follower {
             tokio::select! {
                 () = self.bell.rung(), if !self.more => {}
                 () = std::future::ready(()), if self.more => {}
+                () = self.ports.changed() => {}
                 () = sender.closed() => return Ok(()),
                 () = self.app.shutdown.cancelled() => return Ok(()),
             }
@@ -99,11 +102,16 @@ impl Follower {
             add_part(&mut events, sent, "status", status)?;
             add_part(&mut events, sent, "files", |_| snapshot.files())?;
             add_part(&mut events, sent, "jobs", |key| snapshot.jobs(key))?;
-            add_part(&mut events, sent, "verdict", |_| snapshot.verdict(&self.app))?;
+            add_part(&mut events, sent, "verdict", |key| snapshot.verdict(&self.app, key))?;
+            add_part(&mut events, sent, "hints", |key| snapshot.hints(&self.app, key))?;
             add_part(&mut events, sent, "timeline", |_| self.timeline.partial())?;
             self.snapshot = Some(snapshot);
         }
         let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
+        let ports = self.ports.now();
+        add_part(&mut events, &mut self.sent, "ports", |_| {
+            view::ports(&self.app, &snapshot.session, &ports)
+        })?;
         let over = snapshot.is_over();
         let (pieces, more) = self.logs.step(&self.app, &snapshot.jobs).await?;
         if !pieces.is_empty() {

@@ -1,13 +1,15 @@
 //! All that a session's page shows, as it is at one moment.
 
 use containrlab_domain::ids::SessionId;
+use containrlab_domain::lab::Lab;
 use containrlab_domain::session::Phase;
 use containrlab_domain::workspace::Tree;
-use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, Line, SessionRow};
-use containrlab_web_templates::{FilesPartial, JobsPartial, StatusPartial, VerdictPartial};
+use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, Line, SessionRow, ShownHint};
+use containrlab_web_templates::{FilesPartial, HintsPartial, JobsPartial, StatusPartial, VerdictPartial};
 
 use crate::Error;
-use crate::services::{files, reads};
+use crate::services::hints::{self, HintGroup};
+use crate::services::{files, reads, solution};
 use crate::state::App;
 use crate::view;
 
@@ -24,6 +26,8 @@ pub(crate) struct Snapshot {
     pub(crate) jobs: Vec<JobRow>,
     /// The learner's attempts in its lab, newest first.
     attempts: Vec<AttemptRow>,
+    /// The hints that it has shown.
+    hints: Vec<ShownHint>,
     /// Whether a new session can go on from this one: it has ended, and no other is active in its lab.
     resumable: bool,
 }
@@ -40,6 +44,7 @@ impl Snapshot {
             tree: files::tree(app, &session).await?.0,
             jobs: app.store.jobs_of(id).await?,
             attempts: app.store.attempts_of(learner, Some(slug), None).await?,
+            hints: app.store.hints_shown(id).await?,
             resumable,
             session,
         })
@@ -78,8 +83,21 @@ impl Snapshot {
         view::jobs(&self.session, &newest_first, &self.attempts, key)
     }
 
+    /// Hints, shown and to come.
+    pub(crate) fn hints(&self, app: &App, key: &str) -> HintsPartial {
+        let lab = app.labs.get(&self.session.lab.slug).map(|loaded| &loaded.lab);
+        let groups = lab.map(|lab| self.hint_groups(lab)).unwrap_or_default();
+        view::hints(&self.session, &groups, key)
+    }
+
+    /// The hints of its lab, as far as they concern it.
+    pub(crate) fn hint_groups<'a>(&'a self, lab: &'a Lab) -> Vec<HintGroup<'a>> {
+        let verdict = self.own_attempts().find_map(|attempt| attempt.verdict.as_ref());
+        hints::groups(lab, &self.hints, verdict)
+    }
+
     /// Verdict and attempts.
-    pub(crate) fn verdict(&self, app: &App) -> VerdictPartial {
+    pub(crate) fn verdict(&self, app: &App, key: &str) -> VerdictPartial {
         let newest = self.own_attempts().next();
         let previous = newest.and_then(|newest| {
             self.attempts
@@ -88,8 +106,15 @@ impl Snapshot {
                 .max_by_key(|attempt| attempt.number)
         });
         VerdictPartial {
-            current: view::current(newest, previous),
+            current: view::current(
+                newest,
+                previous,
+                app.labs.get(&self.session.lab.slug).map(|loaded| &loaded.lab),
+            ),
             attempts: view::attempt_rows(app, &self.attempts),
+            lab_slug: self.session.lab.slug.to_string(),
+            solution: view::solution_standing(solution::standing(&self.attempts)),
+            solution_key: format!("{key}-solution"),
         }
     }
 }

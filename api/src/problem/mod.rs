@@ -119,7 +119,7 @@ impl IntoResponse for Error {
 
 impl Error {
     fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::TimedOut)
+        matches!(self, Self::Unavailable { .. } | Self::TimedOut | Self::SandboxOutOfReach)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The words for each error: status, code, title, what to do.
 
 use axum::http::StatusCode;
+use containrlab_domain::attempt::AttemptError;
 use containrlab_domain::job::JobRefusal;
 use containrlab_domain::session::SessionError;
 use containrlab_domain::workspace::WorkspaceError;
@@ -15,7 +16,7 @@ impl From<&Error> for Problem {
         let detail = error.to_string();
         let problem = |status, code, title, mend| Self::new(status, code, title, &detail, mend);
         match error {
-            Error::LocalSignInWithPublicUrl | Error::PublicUrl(_) | Error::Labs(_) | Error::Serve(_) => {
+            Error::LocalSignInWithPublicUrl | Error::PublicUrl(_) | Error::PreviewDomain(_) | Error::Labs(_) | Error::Serve(_) => {
                 Self::internal()
             }
             Error::Internal(_) => Self::internal(),
@@ -86,6 +87,12 @@ impl From<&Error> for Problem {
             .with("attempt", json!(attempt)),
             Error::Session(refusal) => Self::of_session(refusal, &detail),
             Error::Workspace(refusal) => Self::of_workspace(refusal, &detail),
+            Error::Attempt(AttemptError::SolutionNotYet) => problem(
+                S::FORBIDDEN,
+                "solution_not_yet",
+                "Not yet",
+                "Ask for hints meanwhile; after a pass, the lab’s page and the verdict offer the solution.",
+            ),
             Error::Attempt(_) => problem(S::CONFLICT, "attempt_refused", "The attempt cannot take this", ""),
             Error::Path(_) => problem(
                 S::UNPROCESSABLE_ENTITY,
@@ -160,6 +167,45 @@ impl From<&Error> for Problem {
                 "Reached under a strange name",
                 "Use the address that the start printed; to serve under a name, set PUBLIC_URL.",
             ),
+            Error::NoSuchHint => problem(
+                S::NOT_FOUND,
+                "no_such_hint",
+                "No further hint",
+                "Read those that were shown once more, and the step of the text that belongs to it.",
+            ),
+            Error::PreviewClosed => problem(
+                S::FORBIDDEN,
+                "preview_closed",
+                "Not open to you",
+                "Open it from the page of your session; the way there lasts for a sign-in.",
+            ),
+            Error::PreviewsOff => problem(
+                S::NOT_FOUND,
+                "previews_off",
+                "No previews here",
+                "Whoever runs this installation can turn them on with PREVIEW_DOMAIN; curl in the terminal works meanwhile.",
+            ),
+            Error::NothingListens { port } => problem(
+                S::BAD_GATEWAY,
+                "nothing_listens",
+                "Nothing listens there",
+                "Start a container that publishes the port (docker run -p), see that it listens on 0.0.0.0 inside, and load \
+                 this again.",
+            )
+            .with("port", json!(port)),
+            Error::PreviewUnreadable { port } => problem(
+                S::BAD_GATEWAY,
+                "not_http",
+                "No answer in HTTP",
+                "Look at the container's log (docker logs): it may be starting, have failed, or speak another protocol.",
+            )
+            .with("port", json!(port)),
+            Error::SandboxOutOfReach => problem(
+                S::SERVICE_UNAVAILABLE,
+                "sandbox_out_of_reach",
+                "Your sandbox cannot be reached",
+                "Your files are kept. Try again in a few seconds.",
+            ),
             Error::Unavailable { .. } => problem(
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -222,6 +268,12 @@ impl Problem {
                 "Not a terminal's name",
                 "The page's own terminal is called main.",
             ),
+            SessionError::HintOutOfTurn { .. } => {
+                problem(S::CONFLICT, "hint_out_of_turn", "One hint after the other", "Ask for the next one.")
+            }
+            SessionError::TooManyHints(_) => {
+                problem(S::CONFLICT, "too_many_hints", "Too many hints", "Read those that were shown.")
+            }
             SessionError::InvalidWork(_) => problem(
                 S::UNPROCESSABLE_ENTITY,
                 "invalid_work",

@@ -2,7 +2,6 @@
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptError};
 use containrlab_domain::ids::{AttemptId, JobId, SessionId, WorkspaceId};
-use containrlab_domain::session::{Phase, SessionError};
 use containrlab_store::{AttemptRow, AttemptState, CommandError, SessionRow};
 use sha2::{Digest, Sha256};
 
@@ -22,11 +21,7 @@ pub(crate) async fn submit(
     if let Some(attempt) = app.store.attempt(id).await? {
         return Ok(attempt);
     }
-    match session.phase {
-        Phase::Ready => {}
-        Phase::Unborn | Phase::Starting => return Err(Error::Session(SessionError::NotReady)),
-        Phase::Ending | Phase::Ended => return Err(Error::Session(SessionError::Ended)),
-    }
+    runner::must_be_ready(session)?;
     let attempts = app.store.attempts_of(asker.learner, None, Some(session.session_id)).await?;
     if let Some(open) = attempts.iter().find(|attempt| attempt.state != AttemptState::Judged) {
         return Err(Error::Judging { attempt: open.attempt_id });

@@ -1,13 +1,24 @@
 //! Labs as cards, steps and checks.
 
+use std::collections::HashMap;
+
+use containrlab_domain::ids::LabSlug;
 use containrlab_domain::lab::Lab;
 use containrlab_store::{LabState, LabStateWord};
-use containrlab_web_templates::{LabCard, LabCheck, LabProgress, LabStep};
+use containrlab_web_templates::{LabCard, LabCheck, LabProgress, LabStep, Prerequisite};
 
 use crate::markdown;
+use crate::services::reads::lab_title;
+use crate::state::App;
 
-/// A lab's card, with how far the learner is.
-pub(crate) fn lab_card(lab: &Lab, state: Option<&LabState>) -> LabCard {
+/// A lab's card, with how far the learner is in it and in those that are better done before.
+pub(crate) fn lab_card(app: &App, lab: &Lab, states: &HashMap<LabSlug, LabState>) -> LabCard {
+    let state = states.get(&lab.slug);
+    let before = |slug: &LabSlug| Prerequisite {
+        slug: slug.to_string(),
+        title: lab_title(app, slug),
+        passed: states.get(slug).is_some_and(|state| state.state == LabStateWord::Passed),
+    };
     let level = lab.level.as_str();
     let mut letters = level.chars();
     LabCard {
@@ -18,6 +29,7 @@ pub(crate) fn lab_card(lab: &Lab, state: Option<&LabState>) -> LabCard {
         level: letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default(),
         minutes: lab.minutes,
         tags: lab.tags.clone(),
+        prerequisites: lab.prerequisites.iter().map(before).collect(),
         progress: match state.map(|state| state.state) {
             None => LabProgress::NotStarted,
             Some(LabStateWord::InProgress | LabStateWord::Tried) => LabProgress::InProgress,
@@ -31,7 +43,11 @@ pub(crate) fn lab_card(lab: &Lab, state: Option<&LabState>) -> LabCard {
 pub(crate) fn lab_steps(lab: &Lab) -> Vec<LabStep> {
     lab.steps
         .iter()
-        .map(|step| LabStep { title: step.title.clone(), text: markdown::render(&step.text) })
+        .map(|step| LabStep {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            text: markdown::render(&step.text),
+        })
         .collect()
 }
 

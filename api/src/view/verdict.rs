@@ -1,18 +1,23 @@
 //! The verdict, and how its figures moved since the attempt before.
 
-use containrlab_domain::verdict::{CheckStatus, Verdict as StoredVerdict};
+use containrlab_domain::lab::Lab;
+use containrlab_domain::verdict::{CheckStatus, Finding as StoredFinding, Verdict as StoredVerdict};
 use containrlab_store::{AttemptRow, AttemptState};
 use containrlab_web_templates::{
-    Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, Tone, Verdict, words,
+    Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, ReadMore, Tone, Verdict, words,
 };
 
 use super::attempts::{millis, state};
 use crate::narrate;
 
 /// What is told of the newest attempt of a session.
-pub(crate) fn current(newest: Option<&AttemptRow>, previous: Option<&AttemptRow>) -> CurrentVerdict {
+pub(crate) fn current(
+    newest: Option<&AttemptRow>,
+    previous: Option<&AttemptRow>,
+    lab: Option<&Lab>,
+) -> CurrentVerdict {
     let Some(attempt) = newest else { return CurrentVerdict::None };
-    match (attempt.state, verdict(attempt, previous)) {
+    match (attempt.state, verdict(attempt, previous, lab)) {
         (AttemptState::Judged, Some(verdict)) => CurrentVerdict::Done(Box::new(verdict)),
         (AttemptState::Submitted, _) => {
             CurrentVerdict::Judging { number: attempt.number, step: "In line for a judge".to_owned() }
@@ -21,8 +26,12 @@ pub(crate) fn current(newest: Option<&AttemptRow>, previous: Option<&AttemptRow>
     }
 }
 
-/// What the judge said of an attempt; `None` while it says nothing yet.
-pub(crate) fn verdict(attempt: &AttemptRow, previous: Option<&AttemptRow>) -> Option<Verdict> {
+/// What the judge said of an attempt; `None` while it says nothing yet. `lab` as it is now, for what findings refer to.
+pub(crate) fn verdict(
+    attempt: &AttemptRow,
+    previous: Option<&AttemptRow>,
+    lab: Option<&Lab>,
+) -> Option<Verdict> {
     let said = attempt.verdict.as_ref()?;
     Some(Verdict {
         attempt_id: attempt.attempt_id.to_string(),
@@ -43,22 +52,30 @@ pub(crate) fn verdict(attempt: &AttemptRow, previous: Option<&AttemptRow>) -> Op
                 },
             })
             .collect(),
-        findings: said
-            .failures
-            .iter()
-            .map(|finding| Finding {
-                code: finding.code.clone(),
-                message: finding.message.clone(),
-                file: finding.place.as_ref().map(|place| place.file.clone()),
-                line: finding.place.as_ref().and_then(|place| place.line),
-                why: finding.why.clone().unwrap_or_default(),
-                hint: finding.hint.clone(),
-                log: finding.log.clone().unwrap_or_default(),
-            })
-            .collect(),
+        findings: said.failures.iter().map(|said| finding(said, lab)).collect(),
+        lab_slug: attempt.lab.slug.to_string(),
         metrics: metrics(said, previous.and_then(|attempt| attempt.verdict.as_ref())),
         notes: said.notes.clone(),
     })
+}
+
+fn finding(said: &StoredFinding, lab: Option<&Lab>) -> Finding {
+    let place = said.place.as_ref();
+    let step =
+        lab.zip(said.read_more.as_ref()).and_then(|(lab, id)| lab.steps.iter().find(|step| step.id == *id));
+    let has_hints = |check: &&String| lab.is_some_and(|lab| lab.hints_for(Some(check)).next().is_some());
+    Finding {
+        code: said.code.clone(),
+        message: said.message.clone(),
+        file: place.map(|place| place.file.clone()),
+        line: place.and_then(|place| place.line),
+        excerpt: place.and_then(|place| place.excerpt.clone()).unwrap_or_default(),
+        why: said.why.clone().unwrap_or_default(),
+        hint: said.hint.clone(),
+        log: said.log.clone().unwrap_or_default(),
+        read_more: step.map(|step| ReadMore { step: step.id.clone(), title: step.title.clone() }),
+        hints_of: said.check.as_ref().filter(has_hints).cloned(),
+    }
 }
 
 fn metrics(verdict: &StoredVerdict, previous: Option<&StoredVerdict>) -> Vec<Metric> {
@@ -76,17 +93,20 @@ fn metrics(verdict: &StoredVerdict, previous: Option<&StoredVerdict>) -> Vec<Met
     verdict.metrics.iter().map(metric).collect()
 }
 
-/// `image_bytes` → `Image size`: the unit goes with the value.
+/// `image_bytes` → `Image size`: the unit goes with the value. A name that nobody has heard of reads well enough.
 fn label(name: &str) -> String {
     match name {
         "build_cached_steps" => return "Cached steps".to_owned(),
         "rebuild_cached_steps" => return "Cached on rebuild".to_owned(),
         _ => {}
     }
-    let (stem, what) = match name.rsplit_once('_') {
-        Some((stem, "bytes")) => (stem, " size"),
-        Some((stem, "seconds" | "ms" | "millis" | "milliseconds")) => (stem, " time"),
-        _ => (name, ""),
+    let (stem, unit) = unit(name);
+    // "Largest layer size", but "Memory", "Time to healthy" and "Healthy after".
+    let says_it = |words: &[&str]| stem.split('_').any(|word| words.contains(&word));
+    let what = match unit {
+        Unit::Bytes(_) if !says_it(&["size", "memory", "disk"]) => " size",
+        Unit::Milliseconds(_) if !says_it(&["time", "after", "within", "until"]) => " time",
+        _ => "",
     };
     let text = stem.replace('_', " ");
     let mut letters = text.chars();
@@ -94,15 +114,40 @@ fn label(name: &str) -> String {
     format!("{first}{}{what}", letters.as_str())
 }
 
+/// What a figure is counted in, with the factor that leads to the unit that is shown.
+enum Unit {
+    Bytes(f64),
+    Milliseconds(f64),
+    Percent,
+    None,
+}
+
+/// The name without its last word, and the unit that this word is.
+fn unit(name: &str) -> (&str, Unit) {
+    let Some((stem, last)) = name.rsplit_once('_') else { return (name, Unit::None) };
+    let unit = match last {
+        "bytes" => Unit::Bytes(1.0),
+        "kib" => Unit::Bytes(1024.0),
+        "mib" => Unit::Bytes(1024.0 * 1024.0),
+        "kb" => Unit::Bytes(1e3),
+        "mb" => Unit::Bytes(1e6),
+        "seconds" => Unit::Milliseconds(1e3),
+        "ms" | "millis" | "milliseconds" => Unit::Milliseconds(1.0),
+        "percent" => Unit::Percent,
+        _ => return (name, Unit::None),
+    };
+    (stem, unit)
+}
+
 /// A figure with its unit, which is the last word of its name.
 fn in_words(name: &str, value: f64) -> String {
     let whole = |value: f64| value.max(0.0).round() as u64;
-    match name.rsplit('_').next() {
-        Some("bytes") => words::bytes(whole(value)),
-        Some("seconds") => words::millis(whole(value * 1000.0)),
-        Some("ms" | "millis" | "milliseconds") => words::millis(whole(value)),
-        _ if value.fract() == 0.0 => format!("{value:.0}"),
-        _ => format!("{value:.2}"),
+    let plain = |value: f64| if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") };
+    match unit(name).1 {
+        Unit::Bytes(factor) => words::bytes(whole(value * factor)),
+        Unit::Milliseconds(factor) => words::millis(whole(value * factor)),
+        Unit::Percent => format!("{} %", plain(value)),
+        Unit::None => plain(value),
     }
 }
 
@@ -113,8 +158,7 @@ fn change(name: &str, old: f64, new: f64) -> Option<Change> {
     if difference.abs() <= old.abs() * 0.01 {
         return None;
     }
-    let less_is_better =
-        matches!(name.rsplit('_').next(), Some("bytes" | "seconds" | "ms" | "millis" | "milliseconds"));
+    let less_is_better = matches!(unit(name).1, Unit::Bytes(_) | Unit::Milliseconds(_));
     let tone = match (less_is_better, difference < 0.0) {
         (false, _) => Tone::Neutral,
         (true, true) => Tone::Better,
@@ -136,6 +180,22 @@ mod tests {
         assert_eq!(in_words("image_bytes", 128_400_000.0), "128 MB");
         assert_eq!(in_words("build_seconds", 1.24), "1.2 s");
         assert_eq!(in_words("layers", 7.0), "7");
+    }
+
+    #[test]
+    fn a_figure_that_nobody_has_heard_of_reads_well_enough() {
+        for (name, value, said) in [
+            ("largest_layer_bytes", 41_000_000.0, "Largest layer size: 41.0 MB"),
+            ("memory_peak_mib", 64.0, "Memory peak: 67.1 MB"),
+            ("healthy_after_seconds", 2.5, "Healthy after: 2.5 s"),
+            ("requests_per_second", 12.345, "Requests per second: 12.35"),
+            ("cached_percent", 80.0, "Cached: 80 %"),
+            ("bytes", 3.0, "Bytes: 3"),
+        ] {
+            assert_eq!(format!("{}: {}", label(name), in_words(name, value)), said);
+        }
+        assert_eq!(change("memory_peak_mib", 64.0, 32.0).expect("a change").tone, Tone::Better);
+        assert_eq!(change("cached_percent", 10.0, 90.0).expect("a change").tone, Tone::Neutral);
     }
 
     #[test]

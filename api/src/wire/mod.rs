@@ -3,10 +3,13 @@
 
 mod attempt;
 mod file;
+mod hint;
 mod job;
 mod lab;
 mod learner;
+mod port;
 pub(crate) mod session;
+mod solution;
 mod timeline;
 
 pub(crate) use attempt::{AttemptJson, AttemptList, AttemptsQuery};
@@ -14,10 +17,13 @@ pub(crate) use file::{
     CreateFile, FileContent, FileItem, FileKind, FileList, FileQuery, RenameFile, VersionJson, WriteFile,
     WrittenFile,
 };
+pub(crate) use hint::{HintGroupJson, HintJson, HintList, HintRequest};
 pub(crate) use job::{BuildRequest, ExecRequest, JobJson, JobList, LogJson, LogQuery, RunRequest};
 pub(crate) use lab::{CheckJson, LabDetail, LabList, LabSummary, ProgressJson, StartRequest, StepJson};
 pub(crate) use learner::{LearnerJson, LocalSignIn};
+pub(crate) use port::{OpenPort, PortList};
 pub(crate) use session::{SessionJson, SessionList};
+pub(crate) use solution::SolutionJson;
 pub(crate) use timeline::{EntryJson, TimelineJson, TimelineQuery};
 
 use serde::Serialize;

@@ -12,9 +12,9 @@ use containrlab_workers::settings::WarmSettings;
 use super::processes::state_dir;
 use super::variables::{
     AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS_ALLOW, EXTRA_CA_CERTS, FILE_LIMIT_BYTES,
-    IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL, RUNNER_ADVERTISE,
-    RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES, SANDBOX_IMAGE,
-    SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
+    IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PREVIEW_DOMAIN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL,
+    RUNNER_ADVERTISE, RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES,
+    SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
     SANDBOX_WARM_MAX, SANDBOX_WARM_MIN, SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES,
     WORKSPACE_LIMIT_FILES,
 };
@@ -54,6 +54,7 @@ fn namespace(environment: &Environment) -> String {
 pub(crate) fn api(environment: &Environment) -> Result<(containrlab_api::Settings, Listen), SettingError> {
     let settings = containrlab_api::Settings {
         public_url: environment.url(&PUBLIC_URL, &["http", "https"])?.and_then(|url| url.parse().ok()),
+        preview_domain: environment.text(&PREVIEW_DOMAIN).map(str::to_owned),
         local_sign_in: environment.flag(&LOCAL_SIGN_IN, false)?,
         labs_dir: labs_dir(environment)?,
         session_ttl: Duration::from_secs(environment.number(&SESSION_TTL_SECONDS, 1800, 60, 86_400)?),

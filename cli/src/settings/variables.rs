@@ -32,6 +32,7 @@ variables! {
 
     API_LISTEN = "127.0.0.1:8000", "Where the pages and the JSON API are served.";
     PUBLIC_URL = "none", "The address that people open, once the system is on a network; it makes cookies secure and refuses the local sign-in.";
+    PREVIEW_DOMAIN = "none (`localhost` while PUBLIC_URL is unset)", "The domain beneath which every port of a session has a name of its own, such as `preview.example.com` with `*.preview.example.com` leading to the api.";
     LOCAL_SIGN_IN = "false (true under `up` while PUBLIC_URL is unset)", "Whether anybody may sign in with a mere name.";
 
     RUNNER_LISTEN = "127.0.0.1:0", "Where the runner serves terminals to the api; port 0 takes a free one.";

@@ -6,6 +6,7 @@ mod driver;
 mod main_job;
 mod page;
 mod pages;
+mod preview;
 mod session;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::page::{DESK, PHONE, Page};
+use crate::preview::a_port_of_ones_own;
 use crate::session::{
     new_file, open_file, sign_in, submit, terminal_shows, type_command, until_ready, write_and_save,
 };
@@ -27,7 +28,10 @@ async fn a_learner_starts_a_lab_works_in_it_submits_and_goes_on_another_day() {
     let first = page.path().await;
     work_in_the_terminal(&page).await;
     fail(&page).await;
+    ask_for_hints(&page).await;
     pass(&page).await;
+    see_the_solution(&page).await;
+    a_port_of_ones_own(&page).await;
     reload(&page).await;
     on_a_phone(&page).await;
     end(&page).await;
@@ -84,6 +88,41 @@ async fn fail(page: &Page) {
         "const line = document.querySelector('.cm-activeLine'); return line.innerText.includes('COPY requirement.txt')",
     )
     .await;
+}
+
+/// From the finding to the step of the text and to the hints about it.
+async fn ask_for_hints(page: &Page) {
+    page.click(".finding [data-show-step]").await;
+    page.until("the step in sight", "return document.activeElement.closest('[id^=step-]') !== null").await;
+    page.click(".finding [data-show-hints]").await;
+    page.sees("#result-hints").await;
+    assert!(page.texts(".hint-shown").await.is_empty(), "none before it is asked for");
+    for asked in 1..=2 {
+        page.click("[data-hints-of=build] button").await;
+        let shown = format!(
+            "return document.querySelectorAll('[data-hints-of=build] .hint-shown').length === {asked}"
+        );
+        page.until("a hint", &shown).await;
+    }
+    page.picture("hints").await;
+    page.reload().await;
+    until_ready(page).await;
+    page.click("#tab-hints").await;
+    assert_eq!(page.texts("[data-hints-of=build] .hint-shown").await.len(), 2, "to be read again");
+}
+
+async fn see_the_solution(page: &Page) {
+    let session = page.path().await;
+    page.click("#tab-verdict").await;
+    page.click_text("button", "Show the solution").await;
+    page.sees(".solution-file .cm-content").await;
+    assert_eq!(page.path().await, "/labs/lab1/solution");
+    page.fits("the solution").await;
+    page.picture("solution").await;
+    page.go(&session).await;
+    until_ready(page).await;
+    page.click("#tab-timeline").await;
+    page.reads("#result-timeline", "The lab’s solution was shown").await;
 }
 
 async fn pass(page: &Page) {

@@ -47,6 +47,11 @@ impl Page {
         self.browser.close().await;
     }
 
+    /// Where the system is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     // Going somewhere
 
     /// Opens a path of the system.

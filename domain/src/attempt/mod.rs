@@ -47,6 +47,11 @@ pub enum AttemptCommand {
         /// What the judge says.
         verdict: Verdict,
     },
+    /// The learner wants to see the lab's solution beside what they handed in.
+    ShowSolution {
+        /// Whether somebody who may has given leave, though the attempt has not passed.
+        leave: bool,
+    },
 }
 
 /// An event of the attempt stream.
@@ -89,6 +94,11 @@ pub enum AttemptEvent {
         /// What the judge says.
         verdict: Verdict,
     },
+    /// The lab's solution was shown to the learner; from now on they may look at it.
+    SolutionShown {
+        /// Whether it was by somebody's leave, and not because the attempt has passed.
+        leave: bool,
+    },
 }
 
 impl DomainEvent for AttemptEvent {
@@ -98,6 +108,7 @@ impl DomainEvent for AttemptEvent {
             Self::JudgingStarted { .. } => "JudgingStarted",
             Self::JudgingReleased { .. } => "JudgingReleased",
             Self::Judged { .. } => "AttemptJudged",
+            Self::SolutionShown { .. } => "SolutionShown",
         }
         .to_owned()
     }
@@ -116,6 +127,9 @@ pub enum AttemptError {
     /// The id is taken.
     #[error("this attempt was submitted already")]
     AlreadySubmitted,
+    /// The solution is not for this learner yet.
+    #[error("the solution is shown once an attempt has passed")]
+    SolutionNotYet,
     /// A worker's word about it is refused.
     #[error(transparent)]
     Job(#[from] JobRefusal),
@@ -125,6 +139,8 @@ pub enum AttemptError {
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     judging: Option<JobCourse>,
+    passed: bool,
+    solution_shown: bool,
 }
 
 impl Attempt {
@@ -159,6 +175,14 @@ impl Attempt {
                 judging()?.check(lease)?;
                 Ok(vec![AttemptEvent::Judged { verdict }])
             }
+            AttemptCommand::ShowSolution { leave } => {
+                judging()?;
+                match (self.solution_shown, self.passed || leave) {
+                    (true, _) => Ok(Vec::new()),
+                    (false, true) => Ok(vec![AttemptEvent::SolutionShown { leave: leave && !self.passed }]),
+                    (false, false) => Err(AttemptError::SolutionNotYet),
+                }
+            }
         }
     }
 }
@@ -189,7 +213,11 @@ impl Aggregate for Attempt {
                 course.started(&claim, start_number);
             }
             (AttemptEvent::JudgingReleased { .. }, Some(course)) => course.released(),
-            (AttemptEvent::Judged { .. }, Some(course)) => course.finished(),
+            (AttemptEvent::Judged { verdict }, Some(course)) => {
+                course.finished();
+                self.passed = verdict.passed;
+            }
+            (AttemptEvent::SolutionShown { .. }, Some(_)) => self.solution_shown = true,
             // Only a damaged stream has an event before `Submitted`; it stays unknown rather than half known.
             (_, None) => {}
         }
@@ -280,5 +308,22 @@ mod tests {
         ])
         .when(start(2))
         .then_expect_events(vec![started(2)]);
+    }
+
+    #[test]
+    fn the_solution_is_shown_after_a_pass_or_by_leave_and_once() {
+        let judged = |passed| AttemptEvent::Judged { verdict: Verdict { passed, ..verdict() } };
+        let shown = |leave| AttemptEvent::SolutionShown { leave };
+        let show = |leave| AttemptCommand::ShowSolution { leave };
+        let failed = [submitted(), started(1), judged(false)];
+        let passed = [submitted(), started(1), judged(true)];
+        given(&[]).when(show(true)).then_expect_error(AttemptError::Unknown);
+        given(&[submitted()]).when(show(false)).then_expect_error(AttemptError::SolutionNotYet);
+        given(&failed).when(show(false)).then_expect_error(AttemptError::SolutionNotYet);
+        given(&failed).when(show(true)).then_expect_events(vec![shown(true)]);
+        given(&passed).when(show(false)).then_expect_events(vec![shown(false)]);
+        given(&passed).when(show(true)).then_expect_events(vec![shown(false)]);
+        let again: Vec<_> = passed.into_iter().chain([shown(false)]).collect();
+        given(&again).when(show(false)).then_expect_events(vec![]);
     }
 }

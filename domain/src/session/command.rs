@@ -92,6 +92,15 @@ pub enum SessionCommand {
         /// How it came out.
         outcome: JobOutcome,
     },
+    /// The learner wants the next hint.
+    ShowHint {
+        /// The check that it is about; none when it is about the whole lab.
+        check: Option<String>,
+        /// Which of the lab's hints about it, counted from 1, weakest first; the one after those that were shown.
+        number: u32,
+        /// How strong it is.
+        strength: u8,
+    },
     /// The session is to end, in order.
     RequestEnd {
         /// Why.

@@ -41,6 +41,17 @@ pub enum SessionError {
     /// What is asked for could only fail.
     #[error("{0}")]
     InvalidWork(String),
+    /// A hint out of turn: hints are shown one after the other.
+    #[error("hint {number} comes after {shown} that were shown")]
+    HintOutOfTurn {
+        /// Which was asked for.
+        number: u32,
+        /// How many were shown.
+        shown: u32,
+    },
+    /// So many hints were shown that the stream would grow without end.
+    #[error("a session can show {0} hints at most")]
+    TooManyHints(usize),
     /// A worker's word about a job is refused.
     #[error(transparent)]
     Job(#[from] JobRefusal),

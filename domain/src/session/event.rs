@@ -103,6 +103,16 @@ pub enum SessionEvent {
         /// How it came out.
         outcome: JobOutcome,
     },
+    /// A hint was shown to the learner.
+    HintShown {
+        /// The check that it is about; none when it is about the whole lab.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<String>,
+        /// Which of the lab's hints about it, counted from 1, weakest first.
+        number: u32,
+        /// How strong it is: 1 nudges, 2 explains, 3 shows.
+        strength: u8,
+    },
     /// The session is to end; its runner owes the clean-up.
     EndRequested {
         /// Why.
@@ -138,6 +148,7 @@ impl DomainEvent for SessionEvent {
             Self::JobRequested { .. } => "JobRequested",
             Self::JobStarted { .. } => "JobStarted",
             Self::JobFinished { .. } => "JobFinished",
+            Self::HintShown { .. } => "HintShown",
             Self::EndRequested { .. } => "SessionEndRequested",
             Self::EndingStarted { .. } => "SessionEndingStarted",
             Self::Ended { .. } => "SessionEnded",

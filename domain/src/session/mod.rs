@@ -37,6 +37,9 @@ pub const MAX_JOBS: usize = 500;
 /// Terminals that one session may open over its life.
 pub const MAX_TERMINALS: usize = 64;
 
+/// Hints that one session may show; no lab has as many.
+pub const MAX_HINTS: usize = 100;
+
 /// How often a session can be extended.
 pub const MAX_EXTENSIONS: u32 = 3;
 
@@ -84,6 +87,7 @@ pub struct Session {
     terminals: BTreeSet<String>,
     terminals_opened: usize,
     troubles: BTreeMap<Trouble, u32>,
+    hints: BTreeMap<Option<String>, u32>,
     ending: Option<(EndReason, JobCourse)>,
 }
 
@@ -193,6 +197,7 @@ impl Session {
                 self.job(job)?.check(lease)?;
                 Ok(vec![SessionEvent::JobFinished { job, outcome }])
             }
+            SessionCommand::ShowHint { check, number, strength } => self.show_hint(check, number, strength),
             SessionCommand::RequestEnd { reason, job } => match (self.phase, self.runner) {
                 // Asking twice is asking once.
                 (Phase::Ending, _) => Ok(Vec::new()),
@@ -254,6 +259,30 @@ impl Session {
             return Err(SessionError::TooManyTerminals(MAX_TERMINALS));
         }
         Ok(vec![SessionEvent::TerminalOpened { terminal, recording }])
+    }
+
+    /// A hint needs no sandbox: whoever waits for one may read.
+    fn show_hint(
+        &self,
+        check: Option<String>,
+        number: u32,
+        strength: u8,
+    ) -> Result<Vec<SessionEvent>, SessionError> {
+        if self.phase == Phase::Ending {
+            return Err(SessionError::Ended);
+        }
+        let shown = self.hints.get(&check).copied().unwrap_or(0);
+        // Asked for twice, or by two pages at once.
+        if (1..=shown).contains(&number) {
+            return Ok(Vec::new());
+        }
+        if number != shown + 1 {
+            return Err(SessionError::HintOutOfTurn { number, shown });
+        }
+        if self.hints.values().map(|shown| *shown as usize).sum::<usize>() >= MAX_HINTS {
+            return Err(SessionError::TooManyHints(MAX_HINTS));
+        }
+        Ok(vec![SessionEvent::HintShown { check, number, strength }])
     }
 
     fn must_be_ready(&self) -> Result<(), SessionError> {
@@ -347,6 +376,9 @@ impl Aggregate for Session {
                 self.with_job(job, |course| course.started(&claim, start_number));
             }
             SessionEvent::JobFinished { job, .. } => self.with_job(job, JobCourse::finished),
+            SessionEvent::HintShown { check, number, .. } => {
+                self.hints.insert(check, number);
+            }
             SessionEvent::EndRequested { reason, .. } => {
                 self.phase = Phase::Ending;
                 self.ending = Some((reason, JobCourse::requested()));

@@ -209,3 +209,26 @@ fn trouble_is_told_while_the_sandbox_lives_and_not_without_end() {
         .when(SessionCommand::ReportTrouble { trouble: other })
         .then_expect_events(vec![SessionEvent::SandboxTroubled { trouble: other }]);
 }
+
+#[test]
+fn hints_come_one_after_the_other_for_each_check() {
+    let about = |check: Option<&str>| check.map(str::to_owned);
+    let ask = |check, number| SessionCommand::ShowHint { check: about(check), number, strength: 1 };
+    let shown = |check, number| SessionEvent::HintShown { check: about(check), number, strength: 1 };
+    given(&usable()).when(ask(None, 1)).then_expect_events(vec![shown(None, 1)]);
+    given(&usable())
+        .when(ask(Some("build"), 2))
+        .then_expect_error(SessionError::HintOutOfTurn { number: 2, shown: 0 });
+    let some = and(usable(), &[shown(None, 1), shown(Some("build"), 1)]);
+    given(&some).when(ask(Some("build"), 2)).then_expect_events(vec![shown(Some("build"), 2)]);
+    // Asked for once more, because the answer was lost.
+    given(&some).when(ask(None, 1)).then_expect_events(vec![]);
+    given(&some).when(ask(None, 0)).then_expect_error(SessionError::HintOutOfTurn { number: 0, shown: 1 });
+    let many: Vec<_> = (1..=MAX_HINTS as u32).map(|number| shown(None, number)).collect();
+    given(&and(usable(), &many))
+        .when(ask(Some("build"), 1))
+        .then_expect_error(SessionError::TooManyHints(MAX_HINTS));
+    given(&and(usable(), &[SessionEvent::EndRequested { reason: EndReason::Learner, job: job(7) }]))
+        .when(ask(None, 1))
+        .then_expect_error(SessionError::Ended);
+}

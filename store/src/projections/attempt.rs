@@ -97,6 +97,10 @@ impl Recorded for Attempt {
                     [&id, &at, &verdict.status.as_str(), &to_json(verdict)?];
                 change_one(transaction, WHAT, sql, &parameters).await
             }
+            AttemptEvent::SolutionShown { .. } => {
+                let sql = "update attempts set solution_shown_at = $2 where attempt_id = $1";
+                change_one(transaction, WHAT, sql, &[&id, &at]).await
+            }
         }
     }
 }

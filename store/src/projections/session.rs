@@ -89,6 +89,13 @@ impl Recorded for Session {
             SessionEvent::JobFinished { job, outcome } => {
                 jobs::done(transaction, id, Which::Job(*job), Some(outcome), at).await
             }
+            SessionEvent::HintShown { check, number, strength } => {
+                let sql = "insert into hints_shown (session_id, check_id, number, strength, shown_at) \
+                           values ($1, $2, $3, $4, $5)";
+                let check = check.as_deref().unwrap_or_default();
+                let (number, strength) = (i32::try_from(*number).unwrap_or(i32::MAX), i16::from(*strength));
+                change_one(transaction, "a hint", sql, &[&id, &check, &number, &strength, &at]).await
+            }
             SessionEvent::EndRequested { reason, job } => {
                 let sql = "update sessions set phase = 'ending', end_reason = $2 where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id, &to_json(reason)?]).await?;

@@ -220,9 +220,10 @@ impl Store {
 
     async fn delete_expired_logins(&self) -> Result<u64, StoreError> {
         let client = self.database().await?;
-        let statement =
-            client.prepare_cached("delete from logins where expires_at <= clock_timestamp()").await?;
-        Ok(client.execute(&statement, &[]).await?)
+        let passes = "delete from preview_passes where expires_at <= clock_timestamp()";
+        client.execute(&client.prepare_cached(passes).await?, &[]).await?;
+        let logins = "delete from logins where expires_at <= clock_timestamp()";
+        Ok(client.execute(&client.prepare_cached(logins).await?, &[]).await?)
     }
 
     /// Jobs that were pushed, that nobody has started, and that Redis no longer has for anybody: owed again.

@@ -55,6 +55,7 @@ const READ_MODELS: &[(&str, &str)] = &[
     ("learners", "{}"),
     ("sessions", "{}"),
     ("terminals", "{}"),
+    ("hints_shown", "{}"),
     ("workspaces", "{}"),
     ("workspace_files", "{}"),
     ("attempts", "{}"),

@@ -65,10 +65,11 @@ trait Variants {
 
 variants!(
     session, SessionEvent: Requested, ProvisioningStarted, ProvisioningReleased, SandboxReady, Extended,
-    TerminalOpened, TerminalClosed, SandboxTroubled, JobRequested, JobStarted, JobFinished, EndRequested, EndingStarted, Ended,
+    TerminalOpened, TerminalClosed, SandboxTroubled, JobRequested, JobStarted, JobFinished, HintShown, EndRequested,
+    EndingStarted, Ended,
 );
 variants!(workspace, WorkspaceEvent: Opened, FileWritten, FolderCreated, Deleted, Renamed, NotKept);
-variants!(attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged);
+variants!(attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged, SolutionShown);
 variants!(learner, LearnerEvent: Registered);
 
 /// Loads all samples of an aggregate, and checks that none of its events lacks one of the version written now.

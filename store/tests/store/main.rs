@@ -10,6 +10,7 @@ mod ledger;
 mod live;
 mod logins;
 mod place_in_line;
+mod previews;
 mod projections;
 mod queue;
 mod reconciler;

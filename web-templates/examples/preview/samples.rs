@@ -25,6 +25,7 @@ pub fn labs() -> Vec<LabCard> {
                 minutes,
                 tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
                 progress,
+                prerequisites: Vec::new(),
                 active_session: None,
             }
         };
@@ -61,6 +62,12 @@ pub fn labs() -> Vec<LabCard> {
         ),
     ];
     labs[1].active_session = Some(SESSION.into());
+    let before = |lab: &LabCard| Prerequisite {
+        slug: lab.slug.clone(),
+        title: lab.title.clone(),
+        passed: lab.progress == LabProgress::Passed,
+    };
+    labs[2].prerequisites = labs[..2].iter().map(before).collect();
     labs
 }
 
@@ -77,6 +84,7 @@ pub fn text() -> TrustedHtml {
 pub fn steps() -> Vec<LabStep> {
     vec![
         LabStep {
+            id: "write".into(),
             title: "Write the Dockerfile".into(),
             text: TrustedHtml(
                 "<p>Start from <code>python:3.13-slim</code>, copy what the packages need first, then the source:</p>\
@@ -85,10 +93,12 @@ pub fn steps() -> Vec<LabStep> {
             ),
         },
         LabStep {
+            id: "leave-out".into(),
             title: "Leave out what does not belong".into(),
             text: TrustedHtml("<p>A <code>.dockerignore</code> keeps <code>venv</code>, caches and secrets out of the build.</p>".into()),
         },
         LabStep {
+            id: "build".into(),
             title: "Build it and ask it".into(),
             text: TrustedHtml(
                 "<p>In the terminal:</p><pre><code class=\"language-sh\">docker build -t web .\ndocker run -d -p 8000:8000 web\ncurl localhost:8000/health\n</code></pre>"
@@ -138,10 +148,14 @@ pub fn verdict_failed() -> Verdict {
         message: message.into(),
         file: Some(file.into()),
         line,
+        excerpt: String::new(),
         why: why.into(),
         hint: hint.into(),
         log: log.into(),
+        read_more: Some(ReadMore { step: "write".into(), title: "Write the Dockerfile".into() }),
+        hints_of: Some("order".into()),
     };
+    let excerpt = "COPY . .\nRUN pip install -r requirements.txt";
     Verdict {
         attempt_id: "0198a7c2-7d1e-7c3a-9b1f-3f2a6c1d9f03".into(),
         number: 3,
@@ -160,15 +174,18 @@ pub fn verdict_failed() -> Verdict {
         .map(|(title, outcome)| CheckRow { title: title.into(), outcome })
         .to_vec(),
         findings: vec![
-            finding(
-                "layer_order_incorrect",
-                "The source is copied before the packages are installed.",
-                "Dockerfile",
-                Some(4),
-                "Any change in your source then installs all packages again: minutes instead of a second.",
-                "Copy requirements.txt alone first, install, and copy the rest after that.",
-                "",
-            ),
+            Finding {
+                excerpt: excerpt.into(),
+                ..finding(
+                    "layer_order_incorrect",
+                    "The source is copied before the packages are installed.",
+                    "Dockerfile",
+                    Some(4),
+                    "Any change in your source then installs all packages again: minutes instead of a second.",
+                    "Copy requirements.txt alone first, install, and copy the rest after that.",
+                    "",
+                )
+            },
             finding(
                 "docker_build_failed",
                 "The build stops at the pip install.",
@@ -179,6 +196,7 @@ pub fn verdict_failed() -> Verdict {
                 "#9 [4/5] RUN pip install -r requirements.txt\n#9 1.204 \u{1b}[31mERROR: No matching distribution found for flask==9.9.9\u{1b}[0m\n#9 ERROR: process \"/bin/sh -c pip install -r requirements.txt\" did not complete successfully: exit code: 1",
             ),
         ],
+        lab_slug: "lab2".into(),
         metrics: vec![
             Metric {
                 label: "Image size".into(),
@@ -193,6 +211,73 @@ pub fn verdict_failed() -> Verdict {
             Metric { label: "Layers".into(), value: "9".into(), change: None },
         ],
         notes: vec!["The build used the cache of no earlier build: judging always starts fresh.".into()],
+    }
+}
+
+pub fn hints() -> HintsPartial {
+    let shown = |strength, text: &str| ShownHint { strength, text: TrustedHtml(text.into()), at: at(30) };
+    let group = |check: &str, title: &str, shown, total| HintGroup {
+        check: check.into(),
+        title: title.into(),
+        shown,
+        total,
+        idempotency_key: format!("0198a7c2-0000-7000-8000-00000000000d-{check}"),
+    };
+    HintsPartial {
+        session_id: SESSION.into(),
+        groups: vec![
+            group("", "", vec![shown(1, "<p>Begin with what changes least.</p>")], 1),
+            group(
+                "order",
+                "Packages before source",
+                vec![
+                    shown(1, "<p>Which file says what pip needs?</p>"),
+                    shown(
+                        2,
+                        "<p>Copy it alone, and install right after:</p><pre><code>COPY requirements.txt .\n</code></pre>",
+                    ),
+                ],
+                3,
+            ),
+            group("build", "The image builds", Vec::new(), 2),
+        ],
+        open: true,
+    }
+}
+
+pub fn solution() -> SolutionPage {
+    let line = |kind, old, new, text: &str| DiffLine { kind, old, new, text: text.into() };
+    let file = |path: &str, standing, text: &str, lines| SolutionFile {
+        path: path.into(),
+        standing,
+        text: text.into(),
+        lines,
+    };
+    SolutionPage {
+        shell: shell("Solution", Nav::Labs),
+        lab_slug: "lab2".into(),
+        lab_title: "Layers and the build cache".into(),
+        attempt_id: "0198a7c2-7d1e-7c3a-9b1f-3f2a6c1d9f03".into(),
+        attempt_number: 3,
+        files: vec![
+            file(
+                "Dockerfile",
+                FileStanding::Differs,
+                "FROM python:3.13-slim\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\n",
+                vec![
+                    line(DiffKind::Both, Some(1), Some(1), "FROM python:3.13-slim"),
+                    line(DiffKind::Yours, Some(2), None, "COPY . ."),
+                    line(DiffKind::Solution, None, Some(2), "COPY requirements.txt ."),
+                    line(DiffKind::Both, Some(3), Some(3), "RUN pip install -r requirements.txt"),
+                    line(DiffKind::Solution, None, Some(4), "COPY . ."),
+                    line(DiffKind::Gap, None, None, ""),
+                ],
+            ),
+            file(".dockerignore", FileStanding::Missing, "venv\n", Vec::new()),
+            file("app.py", FileStanding::Same, "print('hello')\n", Vec::new()),
+            file("logo.png", FileStanding::Binary, "", Vec::new()),
+        ],
+        only_yours: vec!["notes.txt".into()],
     }
 }
 
@@ -343,6 +428,15 @@ pub fn session(stage: Stage) -> SessionPage {
                 CurrentVerdict::None
             },
             attempts: if ready { attempts()[1..].to_vec() } else { Vec::new() },
+            lab_slug: "lab2".into(),
+            solution: SolutionStanding::Offered,
+            solution_key: "0198a7c2-0000-7000-8000-00000000000e".into(),
+        },
+        hints: if ready { hints() } else { HintsPartial::default() },
+        ports: PortsPartial {
+            session_id: SESSION.into(),
+            ports: if ready { vec![3000, 8080] } else { Vec::new() },
+            opens: true,
         },
         timeline: timeline(),
         live_cursor: "0198a7c2-7d1e-7c3a-9b1f-3f2a6c1daa01.14".into(),
@@ -359,6 +453,8 @@ pub fn lab_page(start: StartChoice) -> LabPage {
         checks: checks(),
         start,
         idempotency_key: "0198a7c2-0000-7000-8000-00000000000b".into(),
+        solution: SolutionStanding::Offered,
+        solution_key: "0198a7c2-0000-7000-8000-00000000000e".into(),
         attempts: attempts(),
     }
 }
@@ -403,6 +499,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
             render(&lab_page(StartChoice::Resume { session: SESSION.into(), saved_at: at(20), files: 7 })),
         ),
         ("lab-fresh", render(&LabPage { attempts: Vec::new(), ..lab_page(StartChoice::Fresh) })),
+        ("solution", render(&solution())),
         ("lab-active", render(&lab_page(StartChoice::Active { session: SESSION.into() }))),
         ("session", render(&session(Stage::Ready))),
         ("session-requested", render(&session(Stage::Requested))),

@@ -89,6 +89,29 @@ function readVerdict() {
   announce(shown.dataset.announce);
 }
 
+// Ports and hints
+
+function readPorts() {
+  const ports = document.querySelector('.ports');
+  if (ports) announce(ports.dataset.announce);
+  terminal.fit();
+}
+
+let hintsShown = document.querySelectorAll('.hint-shown').length;
+
+function readHints() {
+  const all = document.querySelectorAll('.hint-shown');
+  if (all.length > hintsShown) {
+    results.news('hints');
+    const newest = [...all].sort((one, other) => moment(one) - moment(other)).at(-1);
+    newest.scrollIntoView({ block: 'nearest' });
+    announce(newest.innerText);
+  }
+  hintsShown = all.length;
+}
+
+const moment = (hint) => Date.parse(hint.querySelector('time').dateTime);
+
 // Live parts
 
 const afterSwap = {
@@ -98,6 +121,8 @@ const afterSwap = {
   },
   verdict: readVerdict,
   timeline: () => results.news('timeline'),
+  ports: readPorts,
+  hints: readHints,
 };
 connectLive({
   ownSwaps: { files: (html) => tree.update(html) },
@@ -128,6 +153,20 @@ document.addEventListener('click', async (event) => {
   if (!place) return;
   panels.show('files');
   await editor.open(place.dataset.openFile, Number(place.dataset.openLine));
+});
+
+// A finding leads to the step of the text that explains it, and to the hints about it.
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('[data-show-step], [data-show-hints]');
+  if (!link) return;
+  const { showStep, showHints } = link.dataset;
+  const target = showStep ? document.getElementById(showStep) : document.querySelector(`[data-hints-of="${CSS.escape(showHints)}"]`);
+  if (!target) return;
+  event.preventDefault();
+  if (showStep) panels.show('text');
+  else results.show('hints');
+  target.scrollIntoView({ block: 'start' });
+  (showStep ? target.querySelector('h3') : target).focus({ preventScroll: true });
 });
 
 editor.addEventListener('marks', () => {

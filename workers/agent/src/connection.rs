@@ -17,6 +17,7 @@ use crate::files;
 use crate::ports;
 use crate::serve::Agent;
 use crate::supervised;
+use crate::tcp::Tcp;
 use crate::terminal::Attachment;
 use crate::vitals;
 use crate::watch::{self, WatchHandle};
@@ -60,6 +61,7 @@ enum Active {
     Exec(Arc<Exec>),
     Attachment(Arc<Attachment>),
     Watch(WatchHandle),
+    Tcp(Arc<Tcp>),
     /// A request of the file helper, or something lasting that isn't started yet but may be cancelled already.
     Brief {
         cancelled: bool,
@@ -74,6 +76,7 @@ impl Active {
             Active::Exec(exec) => exec.cancel(),
             Active::Attachment(attachment) => attachment.detach(),
             Active::Watch(watch) => watch.stop(),
+            Active::Tcp(tcp) => tcp.end(),
             Active::Brief { cancelled } => *cancelled = true,
         }
     }
@@ -159,6 +162,7 @@ impl Connection {
                 Some(Active::Exec(exec)) => exec.acknowledge(upto),
                 Some(Active::Attachment(attachment)) => attachment.acknowledge(upto),
                 Some(Active::Watch(watch)) => watch.acknowledge(upto),
+                Some(Active::Tcp(tcp)) => tcp.acknowledge(upto),
                 // It has ended meanwhile.
                 Some(Active::Brief { .. }) | None => {}
             },
@@ -200,6 +204,20 @@ impl Connection {
                 });
             }
             Request::Watch { ignore } => self.watch(id, &ignore),
+            Request::TcpConnect { port } => self.tcp(id, port),
+            Request::TcpInput { target, end } => {
+                let tcp = match self.active().get(&target) {
+                    Some(Active::Tcp(tcp)) => Some(Arc::clone(tcp)),
+                    _ => None,
+                };
+                let queued = match tcp {
+                    Some(tcp) => tcp.input(id, body, end),
+                    None => Err(WireError::new(ErrorCode::Ended, "The connection has ended.")),
+                };
+                if let Err(error) = queued {
+                    self.outbox.answer(id, Err(error));
+                }
+            }
         }
     }
 
@@ -241,6 +259,16 @@ impl Connection {
         self.brief(id, move |connection| {
             connection.lasting(id, Active::Watch(handle));
             helper.forward(id, &connection.outbox);
+        });
+    }
+
+    fn tcp(self: &Arc<Self>, id: u64, port: u16) {
+        self.brief(id, move |connection| match Tcp::connect(port) {
+            Ok((tcp, queue)) => {
+                connection.lasting(id, Active::Tcp(Arc::clone(&tcp)));
+                tcp.run(id, queue, &connection.outbox);
+            }
+            Err(error) => connection.outbox.answer(id, Err(error)),
         });
     }
 

@@ -13,6 +13,7 @@
 //! **Architecture invariant:** root opens nothing that the learner could have put there, and needs no CAP_KILL,
 //! CAP_DAC_OVERRIDE or CAP_SYS_PTRACE. What concerns the learner's files and processes is done as the learner.
 
+mod carry;
 mod config;
 mod connect;
 mod connection;
@@ -27,6 +28,7 @@ mod ports;
 mod serve;
 mod supervise;
 mod supervised;
+mod tcp;
 mod terminal;
 mod tree;
 mod vitals;

@@ -40,7 +40,7 @@ pub enum Request {
         /// Close the input after these bytes.
         end: bool,
     },
-    /// Stop an exec (its whole process tree), a terminal's attachment or a watch.
+    /// Stop an exec (its whole process tree), a terminal's attachment, a watch or a connection to a port.
     Cancel {
         /// Its id.
         target: u64,
@@ -50,9 +50,9 @@ pub enum Request {
     },
     /// The reader has consumed output.
     Ack {
-        /// The exec's, attachment's or watch's id.
+        /// The exec's, attachment's, watch's or connection's id.
         target: u64,
-        /// Bytes consumed since the exec began, the terminal position consumed up to, or `changed` frames of a watch.
+        /// Bytes consumed since the exec or connection began, the terminal position consumed up to, or `changed` frames of a watch.
         upto: u64,
     },
     /// Make sure that a terminal with a running shell exists.
@@ -111,6 +111,18 @@ pub enum Request {
     },
     /// The TCP ports on which something listens in the sandbox.
     TcpPorts,
+    /// Connect to a port of the sandbox's loopback address.
+    TcpConnect {
+        /// The port.
+        port: u16,
+    },
+    /// Bytes (the body) to send on a connection.
+    TcpInput {
+        /// The connection's id.
+        target: u64,
+        /// Send nothing after these bytes.
+        end: bool,
+    },
 }
 
 /// A command to run as the learner.
@@ -279,6 +291,12 @@ pub enum Reply {
         /// In order of their numbers.
         ports: Vec<ListeningPort>,
     },
+    /// The connection to a port is open.
+    TcpConnected,
+    /// Bytes from a port (the body).
+    TcpData,
+    /// The connection is over: the other side has sent its last, or it was cancelled.
+    TcpEnd,
 }
 
 /// Why a request failed.
@@ -334,8 +352,10 @@ pub enum ErrorCode {
     CannotStart,
     /// Too many things at once.
     Busy,
-    /// The shell of this terminal has ended.
+    /// The shell of this terminal, or whatever else was spoken to, has ended.
     Ended,
+    /// Nothing listens on this port.
+    NotListening,
     /// The agent's own fault.
     Internal,
 }

@@ -1,4 +1,4 @@
-//! The TCP ports on which something listens in the sandbox's network.
+//! The TCP ports on which something listens in the sandbox's network, as far as [`crate::tcp`] reaches them.
 
 use std::collections::BTreeMap;
 
@@ -30,11 +30,16 @@ fn collect(table: &str, ports: &mut BTreeMap<u16, bool>) {
         };
         let Some((address, port)) = local.split_once(':') else { continue };
         let Ok(port) = u16::from_str_radix(port, 16) else { continue };
-        if state == LISTEN {
+        if state == LISTEN && !is_resolver(address) {
             let loopback = is_loopback(address);
             ports.entry(port).and_modify(|all| *all &= loopback).or_insert(loopback);
         }
     }
+}
+
+/// Whether it is 127.0.0.11, where Docker's own resolver answers in every container: nobody has started that here.
+fn is_resolver(address: &str) -> bool {
+    address == "0B00007F"
 }
 
 /// The kernel prints an address as words in the machine's byte order; here that is little-endian.
@@ -58,7 +63,8 @@ mod tests {
             0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n\
             1: 00000000:0050 00000000:0000 0A 00000000:00000000\n\
             2: 0100007F:0050 00000000:0000 0A 00000000:00000000\n\
-            3: 0100007F:9999 0100007F:1F90 01 00000000:00000000\n";
+            3: 0100007F:9999 0100007F:1F90 01 00000000:00000000\n\
+            4: 0B00007F:A3D1 00000000:0000 0A 00000000:00000000\n";
         let table6 = "  sl  local_address\n\
             0: 00000000000000000000000001000000:0BB8 00000000000000000000000000000000:0000 0A\n\
             1: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A\n\

@@ -1,10 +1,11 @@
-//! The runner's own door, for the api alone: terminals, and the last changes of a workspace.
+//! The runner's own door, for the api alone: terminals, ports, and the last changes of a workspace.
 //!
 //! # Architecture invariant
 //!
 //! Whoever knows RUNNER_TOKEN may do everything here: who may see which session is the api's to decide, before it
 //! knocks.
 
+mod ports;
 mod terminal_ws;
 mod token;
 
@@ -16,6 +17,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use containrlab_agent::message::ErrorCode;
 use containrlab_domain::ids::SessionId;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -48,6 +50,8 @@ fn router(runner: Arc<Runner>) -> Router {
     let inner = Router::new()
         .route("/sessions/{session}/terminal/ws", get(terminal_ws::connect))
         .route("/sessions/{session}/flush", post(flush))
+        .route("/sessions/{session}/ports", get(ports::list))
+        .route("/sessions/{session}/ports/{port}", get(ports::connect))
         .route("/counters", get(counters))
         .layer(middleware::from_fn_with_state(Arc::clone(&runner), token::require));
     Router::new().route("/healthz", get(healthz)).merge(inner).with_state(runner)
@@ -83,6 +87,7 @@ async fn flush(State(runner): State<Arc<Runner>>, Path(session): Path<SessionId>
 fn refuse(error: &Error) -> Response {
     let status = match error {
         Error::NotHere => StatusCode::NOT_FOUND,
+        Error::Agent(error) if error.is(ErrorCode::NotListening) => StatusCode::CONFLICT,
         Error::Session(_) | Error::Workspace(_) => StatusCode::CONFLICT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };

@@ -7,5 +7,6 @@ mod engine;
 mod exec;
 mod files;
 mod support;
+mod tcp;
 mod terminal;
 mod watch;

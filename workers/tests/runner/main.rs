@@ -5,6 +5,7 @@ mod client;
 mod house;
 
 mod jobs;
+mod ports;
 mod restarts;
 mod terminals;
 mod troubles;

@@ -5,11 +5,14 @@ mod auth;
 mod events;
 mod files;
 mod health;
+mod hints;
 mod jobs;
 mod judge;
 mod labs;
 mod openapi;
+mod ports;
 mod sessions;
+mod solution;
 mod terminal;
 
 use std::sync::Arc;
@@ -49,10 +52,13 @@ pub(crate) fn router() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(labs::detail))
         .routes(routes!(labs::start))
         .routes(routes!(labs::active))
+        .routes(routes!(solution::read, solution::show))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::read, sessions::end))
         .routes(routes!(sessions::extend))
         .routes(routes!(sessions::timeline))
+        .routes(routes!(ports::list))
+        .routes(routes!(hints::list, hints::show))
         .routes(routes!(events::stream))
         .routes(routes!(jobs::build))
         .routes(routes!(jobs::run))

@@ -35,6 +35,7 @@ pub(super) async fn page(
     let previous = app.store.previous_attempt(&attempt).await?;
     let session = app.store.session(attempt.session_id).await?;
     let live_session = session.filter(|session| session.phase != Phase::Ended);
+    let lab = app.labs.get(&attempt.lab.slug).map(|loaded| &loaded.lab);
     let rows = view::attempt_rows(&app, std::slice::from_ref(&attempt));
     html(&AttemptPage {
         shell: shell(
@@ -43,7 +44,7 @@ pub(super) async fn page(
             Nav::Attempts,
         ),
         attempt: rows.into_iter().next().unwrap_or_default(),
-        verdict: view::verdict(&attempt, previous.as_ref()),
+        verdict: view::verdict(&attempt, previous.as_ref(), lab),
         log: judge_log(&app, &attempt).await?,
         previous: previous.map(|previous| previous.attempt_id.to_string()),
         live_session: live_session.map(|session| session.session_id.to_string()),

@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use super::{lead_to, page as html, see_other, shell};
 use crate::extract::{Asker, FormBody, IdempotencyKey, SignedIn};
-use crate::services::reads;
 use crate::services::start_lab::{From as StartFrom, find_lab, start_lab};
+use crate::services::{reads, solution};
 use crate::state::App;
 use crate::{Error, markdown, view};
 
@@ -25,7 +25,7 @@ pub(super) async fn home(_: SignedIn) -> Result<Response, Error> {
 /// `GET /labs`.
 pub(super) async fn list(State(app): State<App>, SignedIn(learner): SignedIn) -> Result<Html<String>, Error> {
     let states = reads::lab_states(&app, learner.learner_id).await?;
-    let card = |loaded: &LoadedLab| view::lab_card(&loaded.lab, states.get(&loaded.lab.slug));
+    let card = |loaded: &LoadedLab| view::lab_card(&app, &loaded.lab, &states);
     html(&LabsPage {
         shell: shell("Labs", &learner, Nav::Labs),
         labs: app.labs.all().into_iter().map(card).collect(),
@@ -43,12 +43,14 @@ pub(super) async fn page(
     let attempts = app.store.attempts_of(learner.learner_id, Some(&lab.slug), None).await?;
     html(&LabPage {
         shell: shell(&lab.title, &learner, Nav::Labs),
-        lab: view::lab_card(lab, states.get(&lab.slug)),
+        lab: view::lab_card(&app, lab, &states),
         text: markdown::render(&lab.description),
         steps: view::lab_steps(lab),
         checks: view::lab_checks(lab),
         start: start_choice(&app, &learner, &slug).await?,
         idempotency_key: view::fresh_key(),
+        solution: view::solution_standing(solution::standing(&attempts)),
+        solution_key: view::fresh_key(),
         attempts: view::attempt_rows(&app, &attempts),
     })
 }

@@ -3,8 +3,10 @@
 
 mod attempts;
 mod labs;
+mod ports;
 mod session;
 mod sign_in;
+mod solution;
 mod static_files;
 
 use axum::Router;
@@ -28,11 +30,14 @@ pub(crate) fn router() -> Router<App> {
         .route("/labs", get(labs::list))
         .route("/labs/{slug}", get(labs::page))
         .route("/labs/{slug}/start", post(labs::start))
+        .route("/labs/{slug}/solution", get(solution::page).post(solution::show))
         .route("/sessions/{id}", get(session::page))
         .route("/sessions/{id}/live", get(session::live))
+        .route("/sessions/{id}/ports/{port}", get(ports::open))
         .route("/sessions/{id}/build", post(session::build))
         .route("/sessions/{id}/run", post(session::run))
         .route("/sessions/{id}/submit", post(session::submit))
+        .route("/sessions/{id}/hints", post(session::hint))
         .route("/sessions/{id}/extend", post(session::extend))
         .route("/sessions/{id}/end", post(session::end))
         .route("/attempts", get(attempts::list))

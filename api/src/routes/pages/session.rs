@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{done, page as html, shell};
 use crate::extract::{Asker, FormBody, IdempotencyKey, OwnSession, QueryParams, SignedIn};
 use crate::live::{self, Cut, LogCursor, LogTail, Snapshot, TimelineTail};
-use crate::services::{jobs, lifecycle, reads, submit as submission};
+use crate::services::{hints, jobs, lifecycle, reads, submit as submission};
 use crate::state::App;
 use crate::{Error, markdown, view};
 
@@ -38,7 +38,10 @@ pub(super) async fn page(
         files: snapshot.files(),
         jobs: snapshot.jobs(&key),
         log,
-        verdict: snapshot.verdict(&app),
+        verdict: snapshot.verdict(&app, &key),
+        hints: snapshot.hints(&app, &key),
+        // Whoever has the page hears of them in a moment; the page itself need not wait for the runner.
+        ports: view::ports(&app, &session, &[]),
         timeline: timeline.partial(),
         live_cursor,
         file_limit: app.settings.workspace_limits.file_bytes,
@@ -123,6 +126,28 @@ pub(super) async fn submit(
 ) -> Result<Response, Error> {
     let key = IdempotencyKey::of_field(form.idempotency_key)?;
     submission::submit(&app, &asker, &session, &key).await?;
+    done(&headers, &format!("/sessions/{}", session.session_id))
+}
+
+#[derive(Deserialize)]
+pub(super) struct HintForm {
+    /// The check; empty for the whole lab.
+    #[serde(default)]
+    check: String,
+    number: u32,
+}
+
+/// `POST /sessions/{id}/hints`.
+pub(super) async fn hint(
+    State(app): State<App>,
+    asker: Asker,
+    OwnSession(session): OwnSession,
+    headers: HeaderMap,
+    FormBody(form): FormBody<HintForm>,
+) -> Result<Response, Error> {
+    let check = Some(form.check.as_str()).filter(|check| !check.is_empty());
+    let lab = hints::lab_of(&app, &session)?;
+    hints::show(&app, &asker, &session, lab, check, Some(form.number)).await?;
     done(&headers, &format!("/sessions/{}", session.session_id))
 }
 

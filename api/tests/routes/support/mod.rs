@@ -4,12 +4,14 @@ mod gateway;
 mod person;
 mod runner;
 pub(crate) mod served;
+mod service;
 mod sse;
 
 pub(crate) use gateway::Gateway;
 pub(crate) use person::{Answer, Person};
 pub(crate) use runner::Runner;
 pub(crate) use served::Served;
+pub(crate) use service::Service;
 pub(crate) use sse::Sse;
 
 use std::time::Duration;

@@ -81,9 +81,14 @@ impl Person {
         self.cookie = set.split(';').next().expect("a cookie").to_owned();
     }
 
+    /// The same browser with another cookie.
+    pub(crate) fn with_cookie(&self, cookie: &str) -> Self {
+        Self { cookie: cookie.to_owned(), ..self.clone() }
+    }
+
     /// The same browser with a cookie that no longer counts.
     pub(crate) fn signed_out(&self) -> Self {
-        Self { cookie: "containrlab_login=void".to_owned(), ..self.clone() }
+        self.with_cookie("containrlab_login=void")
     }
 
     /// The same person at another api over the same store.

@@ -33,6 +33,7 @@ pub(crate) fn settings() -> Settings {
         labs_dir: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../labs")),
         session_ttl: Duration::from_secs(1800),
         workspace_limits: WorkspaceLimits { file_bytes: 64 * 1024, total_bytes: 100 * 1024, entries: 30 },
+        preview_domain: None,
         runner_token: RunnerToken::new(RUNNER_TOKEN),
     }
 }

@@ -180,6 +180,8 @@ fn is_last(reply: &Reply) -> bool {
             | Reply::TerminalOutput { .. }
             | Reply::Watching
             | Reply::Changed { .. }
+            | Reply::TcpConnected
+            | Reply::TcpData
     )
 }
 
