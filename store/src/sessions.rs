@@ -121,19 +121,6 @@ impl Store {
         Ok(self.sessions_where(condition, &[&learner.0, &lab.as_str()]).await?.pop())
     }
 
-    /// The learner's newest session in this lab, ended or not.
-    ///
-    /// # Errors
-    /// See [`Store::session`].
-    pub async fn last_session(
-        &self,
-        learner: LearnerId,
-        lab: &LabSlug,
-    ) -> Result<Option<SessionRow>, StoreError> {
-        let condition = "learner_id = $1 and lab_slug = $2 order by requested_at desc limit 1";
-        Ok(self.sessions_where(condition, &[&learner.0, &lab.as_str()]).await?.pop())
-    }
-
     /// All sessions of a learner, newest first.
     ///
     /// # Errors

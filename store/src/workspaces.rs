@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use containrlab_domain::ids::WorkspaceId;
 use containrlab_domain::workspace::{FileEntry, Tree, WorkspacePath};
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::rows::{column, unsigned, word, word_or_null};
@@ -28,6 +29,21 @@ impl Store {
         let Some(first) = rows.first() else { return Ok(None) };
         let version = unsigned(first, "version")?;
         Ok(Some((read_tree(&rows)?, version)))
+    }
+
+    /// When a workspace was last changed. `None` when it was never opened.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database has trouble.
+    pub async fn workspace_changed_at(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let client = self.database().await?;
+        let statement =
+            client.prepare_cached("select updated_at from workspaces where workspace_id = $1").await?;
+        let row = client.query_opt(&statement, &[&workspace.0]).await?;
+        row.as_ref().map(|row| column(row, "updated_at")).transpose()
     }
 
     /// A workspace's version alone: whether somebody's copy is behind. `None` when it was never opened.

@@ -34,7 +34,16 @@ pub struct LabPage {
     pub attempts: Vec<AttemptRow>,
 }
 
+/// File names that are told of a workspace before the rest is counted.
+const NAMED: usize = 6;
+
 impl LabPage {
+    /// The first of some files, and how many more there are.
+    fn named<'f>(&self, files: &'f [String]) -> (&'f [String], u64) {
+        let (named, rest) = files.split_at(files.len().min(NAMED));
+        (named, rest.len() as u64)
+    }
+
     /// What the session page will need, for the browser to fetch while the person reads.
     fn session_assets(&self) -> String {
         let urls: Vec<_> = static_files::paths()
@@ -51,16 +60,16 @@ impl LabPage {
         matches!(self.start, StartChoice::Fresh)
     }
 
-    fn active(&self) -> Option<&str> {
+    fn active(&self) -> Option<(&str, &str)> {
         match &self.start {
-            StartChoice::Active { session } => Some(session),
+            StartChoice::Active { session, sentence } => Some((session, sentence)),
             _ => None,
         }
     }
 
-    fn resume(&self) -> Option<(&str, &Timestamp, u32)> {
+    fn resume(&self) -> Option<(&str, &Timestamp, &[String])> {
         match &self.start {
-            StartChoice::Resume { session, saved_at, files } => Some((session, saved_at, *files)),
+            StartChoice::Resume { session, saved_at, files } => Some((session, saved_at, files)),
             _ => None,
         }
     }
@@ -118,6 +127,8 @@ pub enum StartChoice {
     Active {
         /// Its id.
         session: String,
+        /// How it stands.
+        sentence: String,
     },
     /// An ended session left a workspace: go on from it, or start afresh.
     Resume {
@@ -125,7 +136,7 @@ pub enum StartChoice {
         session: String,
         /// When the workspace was last changed.
         saved_at: Timestamp,
-        /// How many files it holds.
-        files: u32,
+        /// The files that it holds.
+        files: Vec<String>,
     },
 }

@@ -137,7 +137,11 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         lab: card.clone(),
         steps: vec![step],
         checks: vec![LabCheck { title: evil(), detail: evil() }],
-        start: StartChoice::Resume { session: evil(), saved_at: jiff::Timestamp::UNIX_EPOCH, files: 2 },
+        start: StartChoice::Resume {
+            session: evil(),
+            saved_at: jiff::Timestamp::UNIX_EPOCH,
+            files: vec![evil()],
+        },
         idempotency_key: evil(),
         solution: SolutionStanding::Shown,
         attempts: vec![attempt.clone()],
@@ -158,7 +162,13 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         ),
         ("labs", render(&LabsPage { shell: shell.clone(), labs: vec![card] })),
         ("lab, to be resumed", render(&lab)),
-        ("lab, active", render(&LabPage { start: StartChoice::Active { session: evil() }, ..lab.clone() })),
+        (
+            "lab, active",
+            render(&LabPage {
+                start: StartChoice::Active { session: evil(), sentence: evil() },
+                ..lab.clone()
+            }),
+        ),
         ("lab, fresh", render(&LabPage { start: StartChoice::Fresh, ..lab })),
         (
             "solution",

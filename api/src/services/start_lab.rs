@@ -1,7 +1,7 @@
 //! Starting a lab: the workspace first, then the session, so that no session ever lacks its files. A workspace whose
 //! session is then refused is inert.
 
-use containrlab_domain::ids::{JobId, LabRef, LabSlug, SessionId, WorkspaceId};
+use containrlab_domain::ids::{JobId, LabRef, LabSlug, LearnerId, SessionId, WorkspaceId};
 use containrlab_domain::session::{Origin, Phase, Session, SessionCommand, SessionError};
 use containrlab_domain::workspace::{Tree, Workspace, WorkspaceCommand, WorkspaceError};
 use containrlab_store::labs::LoadedLab;
@@ -17,7 +17,7 @@ use crate::state::App;
 pub(crate) enum From {
     /// The lab's starter files.
     Starter,
-    /// The learner's latest session in this lab; the starter files when there is none.
+    /// What the learner last wrote in this lab; the starter files when that is nothing.
     Latest,
     /// A certain earlier session in this lab.
     Earlier(SessionId),
@@ -55,10 +55,31 @@ pub(crate) async fn start_lab(
     Ok(session)
 }
 
+/// The newest session in a lab in which its learner has written something, and its files. A session that failed to start, or in
+/// which nothing was touched, does not stand before the work of an earlier one.
+pub(crate) async fn latest_work(
+    app: &App,
+    learner: LearnerId,
+    slug: &LabSlug,
+) -> Result<Option<(SessionRow, Tree)>, Error> {
+    let sessions = app.store.sessions_of(learner).await?;
+    for session in sessions.into_iter().filter(|session| session.lab.slug == *slug) {
+        let Some((tree, version)) = app.store.workspace_tree(WorkspaceId::of(session.session_id)).await?
+        else {
+            continue;
+        };
+        let untouched = session.origin == Origin::Starter && version <= 1;
+        if !untouched {
+            return Ok(Some((session, tree)));
+        }
+    }
+    Ok(None)
+}
+
 async fn first_files(app: &App, asker: &Asker, lab: &LoadedLab, from: From) -> Result<(Origin, Tree), Error> {
     let earlier = match from {
         From::Starter => None,
-        From::Latest => app.store.last_session(asker.learner, &lab.lab.slug).await?,
+        From::Latest => latest_work(app, asker.learner, &lab.lab.slug).await?.map(|(session, _)| session),
         From::Earlier(id) => {
             let session = app.store.session(id).await?;
             let own = session.filter(|row| row.learner_id == asker.learner && row.lab.slug == lab.lab.slug);

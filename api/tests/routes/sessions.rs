@@ -1,5 +1,7 @@
 //! Sessions: reading, extending, ending, the timeline.
 
+use containrlab_domain::ids::{SessionId, WorkspaceId};
+use containrlab_domain::session::{EndReason, SessionCommand};
 use serde_json::{Value, json};
 
 use crate::support::{Runner, Served};
@@ -99,4 +101,57 @@ async fn the_timeline_tells_what_happened_and_by_whom_without_what_is_ours() {
     let rest = ada.get(&format!("{path}?after={}", first["next"])).await.json();
     assert_eq!(rest["entries"].as_array().expect("entries").len(), 1);
     assert_eq!(rest["entries"][0], entries[3]);
+}
+
+#[tokio::test]
+async fn whatever_ended_a_session_its_files_are_offered_to_go_on_from() {
+    let api = Served::new().await;
+    let runner = Runner::new(&api).await;
+    let ada = api.person("Ada").await;
+    let cause = || "test".to_owned();
+    let mut earlier = None;
+    for (number, reason) in [
+        EndReason::Learner,
+        EndReason::Expired,
+        EndReason::StartFailed { cause: cause() },
+        EndReason::RunnerLost,
+        EndReason::SandboxDied { cause: cause() },
+        EndReason::Operator,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let from = json!({ "continue": earlier.is_some() });
+        let started = ada.post("/api/labs/lab1/start", from).await.expect(201).json();
+        let id: SessionId = started["id"].as_str().expect("an id").parse().expect("an id");
+        let path = format!("{number}.txt");
+        let content = json!({ "content": reason.code() });
+        ada.put(&format!("/api/files?session={id}&path={path}"), content).await.expect(200);
+        if !matches!(reason, EndReason::StartFailed { .. }) {
+            runner.provision(id).await;
+        }
+        runner.session(id, SessionCommand::Abandon { reason: reason.clone() }).await;
+        let page = ada.get("/labs/lab1").await.expect(200).text;
+        assert!(page.contains("Continue where you left") && page.contains(&path), "{reason:?}: {page}");
+        assert!(page.contains(&format!("name=\"from\" value=\"{id}\"")), "{reason:?}");
+        let tree = api.workspace_tree(WorkspaceId::of(id)).await.expect("read").expect("a workspace").0;
+        for before in 0..=number {
+            assert!(tree.files.keys().any(|path| path.as_str() == format!("{before}.txt")), "{reason:?}");
+        }
+        earlier = Some((id, tree));
+    }
+
+    // A fresh start that fails, or in which nothing is touched, does not stand before the work.
+    let (last, tree) = earlier.expect("sessions");
+    let fresh = ada.start("lab1").await;
+    runner
+        .session(fresh, SessionCommand::Abandon { reason: EndReason::StartFailed { cause: cause() } })
+        .await;
+    let page = ada.get("/labs/lab1").await.expect(200).text;
+    assert!(page.contains(&format!("name=\"from\" value=\"{last}\"")), "{page}");
+    let again = ada.post("/api/labs/lab1/start", json!({ "continue": true })).await.expect(201).json();
+    assert_eq!(again["continued_from"], json!(last));
+    let id: SessionId = again["id"].as_str().expect("an id").parse().expect("an id");
+    let now = api.workspace_tree(WorkspaceId::of(id)).await.expect("read").expect("a workspace").0;
+    assert_eq!(now, tree, "every file as last seen");
 }

@@ -496,11 +496,31 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("labs", render(&LabsPage { shell: shell("Labs", Nav::Labs), labs: labs() })),
         (
             "lab",
-            render(&lab_page(StartChoice::Resume { session: SESSION.into(), saved_at: at(20), files: 7 })),
+            render(&lab_page(StartChoice::Resume {
+                session: SESSION.into(),
+                saved_at: at(20),
+                files: [
+                    "Dockerfile",
+                    "app.py",
+                    "notes.txt",
+                    "requirements.txt",
+                    "src/a.py",
+                    "src/b.py",
+                    "src/c.py",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+            })),
         ),
         ("lab-fresh", render(&LabPage { attempts: Vec::new(), ..lab_page(StartChoice::Fresh) })),
         ("solution", render(&solution())),
-        ("lab-active", render(&lab_page(StartChoice::Active { session: SESSION.into() }))),
+        (
+            "lab-active",
+            render(&lab_page(StartChoice::Active {
+                session: SESSION.into(),
+                sentence: "Your sandbox is up, with everything as you left it.".into(),
+            })),
+        ),
         ("session", render(&session(Stage::Ready))),
         ("session-requested", render(&session(Stage::Requested))),
         (

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{lead_to, page as html, see_other, shell};
 use crate::extract::{Asker, FormBody, IdempotencyKey, SignedIn};
-use crate::services::start_lab::{From as StartFrom, find_lab, start_lab};
+use crate::services::start_lab::{From as StartFrom, find_lab, latest_work, start_lab};
 use crate::services::{reads, solution};
 use crate::state::App;
 use crate::{Error, markdown, view};
@@ -57,19 +57,25 @@ pub(super) async fn page(
 
 async fn start_choice(app: &App, learner: &LearnerRow, slug: &str) -> Result<StartChoice, Error> {
     let slug = &find_lab(app, slug)?.lab.slug;
-    let Some(last) = app.store.last_session(learner.learner_id, slug).await? else {
-        return Ok(StartChoice::Fresh);
-    };
-    if last.phase != Phase::Ended {
-        return Ok(StartChoice::Active { session: last.session_id.to_string() });
+    if let Some(active) = app.store.active_session(learner.learner_id, slug).await? {
+        let sentence = match active.phase {
+            Phase::Unborn | Phase::Starting => "Your session is starting; it goes on by itself.",
+            Phase::Ready => "Your sandbox is up, with everything as you left it.",
+            Phase::Ending | Phase::Ended => "Your session is ending; its files are being kept.",
+        };
+        return Ok(StartChoice::Active {
+            session: active.session_id.to_string(),
+            sentence: sentence.to_owned(),
+        });
     }
-    let Some((tree, _)) = app.store.workspace_tree(WorkspaceId::of(last.session_id)).await? else {
+    let Some((last, tree)) = latest_work(app, learner.learner_id, slug).await? else {
         return Ok(StartChoice::Fresh);
     };
+    let changed_at = app.store.workspace_changed_at(WorkspaceId::of(last.session_id)).await?;
     Ok(StartChoice::Resume {
         session: last.session_id.to_string(),
-        saved_at: last.ended_at.unwrap_or(last.requested_at),
-        files: u32::try_from(tree.files.len()).unwrap_or(u32::MAX),
+        saved_at: changed_at.unwrap_or(last.requested_at),
+        files: tree.files.keys().map(ToString::to_string).collect(),
     })
 }
 
