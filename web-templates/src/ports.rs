@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-/// Links to what the learner's containers serve. SSE event `ports`; replaces the list.
+/// Links to what the learner's containers serve. SSE event `ports`; replaces the list. It is never without
+/// content: browsers drop an event that has no data.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "partials/ports.html")]
 pub struct PortsPartial {

@@ -93,7 +93,7 @@ function readVerdict() {
 
 function readPorts() {
   const ports = document.querySelector('.ports');
-  if (ports) announce(ports.dataset.announce);
+  if (ports.dataset.announce) announce(ports.dataset.announce);
   terminal.fit();
 }
 
