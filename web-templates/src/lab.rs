@@ -38,10 +38,20 @@ pub struct LabPage {
 const NAMED: usize = 6;
 
 impl LabPage {
-    /// The first of some files, and how many more there are.
-    fn named<'f>(&self, files: &'f [String]) -> (&'f [String], u64) {
-        let (named, rest) = files.split_at(files.len().min(NAMED));
-        (named, rest.len() as u64)
+    /// How many files there are, in words.
+    fn count(&self, files: &[String]) -> String {
+        words::count(files.len() as u64, "file", "files")
+    }
+
+    /// The first of some files.
+    fn named<'f>(&self, files: &'f [String]) -> &'f [String] {
+        &files[..files.len().min(NAMED)]
+    }
+
+    /// How many files are not among these first, in words; empty when all are.
+    fn and_more(&self, files: &[String]) -> String {
+        let rest = files.len().saturating_sub(NAMED);
+        if rest == 0 { String::new() } else { format!("and {rest} more") }
     }
 
     /// What the session page will need, for the browser to fetch while the person reads.

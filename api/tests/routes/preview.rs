@@ -278,7 +278,9 @@ async fn open_ports_are_listed_as_they_come_and_go() {
     gateway.close(8080);
     stream.until(|event| event.name == "ports" && !event.data.contains(&link(8080))).await;
     ada.delete(&format!("/api/sessions/{id}")).await.expect(202);
-    stream.until(|event| event.name == "ports" && !event.data.contains("href") && !event.data.is_empty()).await;
+    stream
+        .until(|event| event.name == "ports" && !event.data.contains("href") && !event.data.is_empty())
+        .await;
 }
 
 #[tokio::test]
