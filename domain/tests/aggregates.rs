@@ -117,14 +117,21 @@ fn session_command() -> impl Strategy<Value = SessionCommand> {
             recording: RecordingId(id(n)),
         }),
         1 => lease.prop_map(|n| SessionCommand::CloseTerminal { terminal: format!("t{n}"), exit_code: 0 }),
+        2 => (any::<bool>(), 0..3u32).prop_map(|(on_check, number)| SessionCommand::ShowHint {
+            check: on_check.then(|| "build".to_owned()),
+            number,
+            strength: 1,
+        }),
         1 => Just(SessionCommand::Abandon { reason: EndReason::RunnerLost }),
     ]
 }
 
 fn attempt_command() -> impl Strategy<Value = AttemptCommand> {
     let lease = 0..4u8;
-    let verdict =
-        || Verdict { status: VerdictStatus::Passed, passed: true, ..Verdict::inconclusive("", "", "") };
+    let verdict = |passed| {
+        let status = if passed { VerdictStatus::Passed } else { VerdictStatus::Failed };
+        Verdict { status, passed, ..Verdict::inconclusive("", "", "") }
+    };
     prop_oneof![
         2 => Just(AttemptCommand::Submit {
             attempt: AttemptId(id(1)),
@@ -139,7 +146,11 @@ fn attempt_command() -> impl Strategy<Value = AttemptCommand> {
             lease: LeaseId(id(n)),
             reason: "test".to_owned(),
         }),
-        2 => lease.prop_map(move |n| AttemptCommand::Judge { lease: LeaseId(id(n)), verdict: verdict() }),
+        2 => (lease, any::<bool>()).prop_map(move |(n, passed)| AttemptCommand::Judge {
+            lease: LeaseId(id(n)),
+            verdict: verdict(passed),
+        }),
+        2 => any::<bool>().prop_map(|leave| AttemptCommand::ShowSolution { leave }),
     ]
 }
 
@@ -206,6 +217,15 @@ proptest! {
             let open = requested.difference(&finished).count();
             prop_assert!(open <= 1, "two jobs at once");
         }
+        for check in [None, Some("build".to_owned())] {
+            let hints = events.iter().filter_map(|event| match event {
+                SessionEvent::HintShown { check: about, number, .. } if *about == check => Some(*number),
+                _ => None,
+            });
+            for (place, number) in (1..).zip(hints) {
+                prop_assert_eq!(place, number, "hints come in order, and once");
+            }
+        }
         if matches!(events.last(), Some(SessionEvent::Ended { .. })) {
             prop_assert_eq!(requested, finished, "a job without an outcome");
         }
@@ -236,10 +256,13 @@ proptest! {
         let events = lived::<Attempt>(commands)?;
         let mut starts = 0;
         let mut newest = None;
+        let mut judged = None;
+        let mut shown = false;
         for (n, event) in events.iter().enumerate() {
             match event {
                 AttemptEvent::Submitted { .. } => prop_assert_eq!(n, 0, "handed in once, before all else"),
                 AttemptEvent::JudgingStarted { claim, start_number, .. } => {
+                    prop_assert_eq!(judged, None, "judged again after the verdict");
                     starts += 1;
                     prop_assert_eq!(*start_number, starts);
                     prop_assert!(starts <= MAX_STARTS);
@@ -249,10 +272,14 @@ proptest! {
                     prop_assert_eq!(newest.take(), Some(*lease), "given back by whoever holds it");
                 }
                 AttemptEvent::Judged { verdict } => {
-                    prop_assert_eq!(n + 1, events.len(), "something after the verdict");
+                    prop_assert!(judged.replace(verdict.passed).is_none(), "two verdicts");
                     let given_up = verdict.status == VerdictStatus::Inconclusive;
                     let may_end = if given_up { starts == MAX_STARTS } else { newest.is_some() };
                     prop_assert!(may_end, "a verdict that nobody may say");
+                }
+                AttemptEvent::SolutionShown { leave } => {
+                    prop_assert!(!std::mem::replace(&mut shown, true), "shown twice");
+                    prop_assert_eq!(judged == Some(true), !leave, "by a pass, or else by leave");
                 }
             }
         }
