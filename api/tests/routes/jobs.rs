@@ -80,6 +80,7 @@ async fn a_job_that_is_given_up_says_so_on_the_page() {
     let mut stream = ada.listen(&format!("{path}/events")).await;
     let told = stream.named("JobFinished").await.json();
     assert!(told["text"].as_str().is_some_and(|text| text.contains(sentence)), "{told}");
+    drop(stream);
     // The next one is taken.
     ada.poke(&format!("{path}/build")).await.expect(202);
 }
