@@ -1,0 +1,3 @@
+module worldclock
+
+go 1.24
