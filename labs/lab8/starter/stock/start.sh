@@ -1,3 +1,0 @@
-#!/bin/sh
-echo "stock is starting"
-exec python app.py
