@@ -43,7 +43,7 @@ async fn while_postgresql_is_away_nothing_crashes_and_afterwards_nothing_is_lost
     let seconds = away.as_secs_f64() / 2.0;
     let job =
         ada.exec(session, &format!("echo begun >> effects; sleep {seconds}; echo ended >> effects")).await;
-    until_job(&store, job, JobRowState::Held).await;
+    until("the command begins", async || effects(&house).contains(&"begun\n".to_owned()).then_some(())).await;
     drop(store);
     let asked_before = house.wire.asked();
     house.services.postgres.kill();

@@ -88,6 +88,11 @@ const LOOK: &str = "local time = redis.call('time') \
 /// Sessions that one round ends at most.
 const PORTION: i64 = 100;
 
+/// What takes longer was waiting for a PostgreSQL that was away, though nobody said so.
+fn slow() -> Duration {
+    hastened(Duration::from_secs(5))
+}
+
 impl Store {
     /// Reconciles until told to stop.
     pub fn spawn_reconciler(&self, shutdown: CancellationToken) -> JoinHandle<()> {
@@ -103,24 +108,25 @@ impl Store {
     }
 
     async fn reconcile_for_ever(&self, pace: Pace) {
-        let mut well_since = Instant::now();
+        let mut there_since = Instant::now();
         let mut well = true;
         for round in 1_u64.. {
             tokio::time::sleep(pace.between_rounds).await;
             // After the whole system was down, or PostgreSQL was, every runner looks silent and every lease has run out: let
             // them speak first.
-            let others_had_time = well && well_since.elapsed() > pace.runner_silence;
+            let others_had_time = there_since.elapsed() > pace.runner_silence;
+            let asked = Instant::now();
             let done = match self.reconcile(pace, others_had_time).await {
                 Ok(_) if round % CLEAR_EVERY == 0 => self.clear_finished_messages().await,
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
             };
+            let away = matches!(&done, Err(StoreError::DatabaseUnreachable(_) | StoreError::CommitUnknown));
+            if away || asked.elapsed() > slow() {
+                there_since = Instant::now();
+            }
             match done {
-                Ok(()) => {
-                    if !std::mem::replace(&mut well, true) {
-                        well_since = Instant::now();
-                    }
-                }
+                Ok(()) => well = true,
                 Err(error) => {
                     if std::mem::replace(&mut well, false) {
                         tracing::warn!(%error, "the reconciler has trouble; it keeps trying");
@@ -140,8 +146,9 @@ impl Store {
         pace: Pace,
         others_had_time: bool,
     ) -> Result<Option<Reconciled>, StoreError> {
+        let asked = Instant::now();
         let Some(turn) = Turn::take(self).await? else { return Ok(None) };
-        let found = self.round(pace, others_had_time).await;
+        let found = self.round(pace, others_had_time && asked.elapsed() <= slow()).await;
         turn.give_back().await;
         let found = found?;
         if found != Reconciled::default() {

@@ -41,14 +41,25 @@ impl LogWriter {
         Self { sink: Sink::Ear(ear), buffer: Vec::new(), position: 0, room: limit }
     }
 
-    /// Opens a log.
+    /// Opens a log; waits for as long as it takes the store to be there.
     pub(crate) async fn open(
         store: Store,
         recording: RecordingId,
         session: SessionId,
         limit: usize,
     ) -> Result<Self, StoreError> {
-        store.open_recording(recording, session, RecordingKind::Log).await?;
+        let mut pause = LINGER;
+        loop {
+            match store.open_recording(recording, session, RecordingKind::Log).await {
+                Ok(_) => break,
+                Err(error) if error.is_unavailable() => {
+                    tracing::warn!(log = %recording, %error, "a job waits for the store to keep its log");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let sink = Sink::Recording { store, id: recording };
         Ok(Self { sink, buffer: Vec::new(), position: 0, room: limit })
     }
