@@ -17,13 +17,17 @@ use super::work::{by, exec, lab, request_session, until, until_job, until_ready}
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
     const SESSIONS: usize = 4;
-    const SECONDS: u64 = 12;
-    // Each runner has to take half of the sessions.
-    let house =
-        House::start_as(Setup { clocks: vec![600, -600], capacity: SESSIONS / 2, ..Setup::with(2) }).await;
+    // Each runner has to take half of the sessions. Not in such haste that a busy machine would lose a lease.
+    let house = House::start_as(Setup {
+        clocks: vec![600, -600],
+        haste: 3,
+        capacity: SESSIONS / 2,
+        ..Setup::with(2)
+    })
+    .await;
     let store = house.store().await;
     let learners: Vec<LearnerId> = (0..SESSIONS).map(|_| LearnerId(Uuid::now_v7())).collect();
-    let sessions = join_all(learners.iter().map(|learner| request_session(&store, *learner, SECONDS))).await;
+    let sessions = join_all(learners.iter().map(|learner| request_session(&store, *learner, 1800))).await;
     let rows = join_all(sessions.iter().map(|session| until_ready(&store, *session))).await;
     let mut runners: Vec<_> = rows.iter().filter_map(|row| row.runner_id).collect();
     runners.sort_unstable();
@@ -49,8 +53,17 @@ async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
     for job in jobs.iter().chain(&judgements) {
         let row = until_job(&store, *job, JobRowState::Done).await;
         let waited = row.started_at.expect("a start").duration_since(row.requested_at);
-        assert!(waited.as_secs() < 6, "{:?} waited for {waited}", row.kind);
+        // Not for ten minutes; a busy machine may need a moment.
+        assert!(waited.as_secs() < 30, "{:?} waited for {waited}", row.kind);
     }
+
+    // Their time is up in a moment, all at once.
+    let (database, connection) = tokio_postgres::connect(&house.services.database_url, tokio_postgres::NoTls)
+        .await
+        .expect("PostgreSQL");
+    let connection = tokio::spawn(connection);
+    let soon = "update sessions set expires_at = clock_timestamp() + interval '1 s'";
+    database.execute(soon, &[]).await.expect("their time is turned");
     until("all sessions are over", async || {
         for session in &sessions {
             if store.session(*session).await.expect("a read")?.phase != Phase::Ended {
@@ -60,19 +73,16 @@ async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
         Some(())
     })
     .await;
-
     let sql = "select event_type, extract(epoch from recorded_at - expires_at)::float8 \
         from events join sessions using (session_id) \
         where event_type in ('SessionEndRequested', 'SessionEnded')";
-    let (database, connection) = tokio_postgres::connect(&house.services.database_url, tokio_postgres::NoTls)
-        .await
-        .expect("PostgreSQL");
-    let connection = tokio::spawn(connection);
     let ends = database.query(sql, &[]).await.expect("a read");
     assert_eq!(ends.len(), 2 * SESSIONS, "each session ends once");
     for row in &ends {
         let (event, late): (String, f64) = (row.get(0), row.get(1));
-        assert!((0.0..2.0).contains(&late), "{event} {late} s after the session's time was up");
+        // Keeping the files and removing the sandbox takes what it takes.
+        let most = if event == "SessionEnded" { 10.0 } else { 2.0 };
+        assert!((0.0..most).contains(&late), "{event} {late} s after the session's time was up");
     }
     let started =
         database.query("select kind, starts from jobs where starts <> 1", &[]).await.expect("a read");
