@@ -11,6 +11,8 @@
 
 mod check;
 pub mod checks;
+mod compose_file;
+mod compose_observation;
 mod container_spec;
 mod evaluate;
 mod facts;
@@ -26,15 +28,18 @@ mod text_pattern;
 pub use check::Check;
 pub(crate) use check::Common;
 pub use checks::CheckKind;
+pub use compose_observation::{
+    ComposeConfigObserved, ComposeObserved, RESTARTS, ReachObserved, ServiceObserved,
+};
 pub use container_spec::ContainerSpec;
 pub use evaluate::{evaluate, static_findings};
 pub use http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
 pub use observation::{
     BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,
     HttpResponse, ImageConfigObserved, ImageObserved, LayerHit, LayersObserved, LogsObserved, MemoryObserved,
-    Observation, Observed, RunObserved, StoppedObserved,
+    Observation, Observed, RunObserved, ScriptObserved, StoppedObserved,
 };
-pub use plan::{Action, Plan, PlanStep, StepId};
+pub use plan::{Action, Plan, PlanStep, ScriptPlace, StepId};
 pub use subject::Subject;
 pub use text_pattern::{Pattern, Wanted};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compose_observation::{ComposeConfigObserved, ComposeObserved, ReachObserved, ServiceObserved};
 use super::plan::StepId;
 use super::progress::BuildReport;
 
@@ -44,6 +45,14 @@ pub enum Observed {
     Logs(LogsObserved),
     /// A container's memory was added up.
     Memory(MemoryObserved),
+    /// A compose file was read.
+    ComposeConfig(ComposeConfigObserved),
+    /// A compose project was started.
+    Compose(ComposeObserved),
+    /// A connection between two services was tried.
+    Reach(ReachObserved),
+    /// A lab's own script ran.
+    Script(ScriptObserved),
     /// The platform failed: engine gone, sandbox lost, disk of the host full. Never the learner's doing.
     Fault {
         /// What failed, for the operator.
@@ -165,6 +174,18 @@ pub struct LogsObserved {
     pub container: ContainerState,
 }
 
+/// A lab's own script.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScriptObserved {
+    /// Its exit code; `None` when it was stopped.
+    pub exit_code: Option<i64>,
+    /// The end of its output.
+    pub output: String,
+    /// The container beside which it ran, afterwards.
+    #[serde(default)]
+    pub container: Option<ContainerState>,
+}
+
 /// A container's memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MemoryObserved {
@@ -281,7 +302,11 @@ impl Observed {
             | Self::Ended(_)
             | Self::Stopped(_)
             | Self::Logs(_)
-            | Self::Memory(_) => true,
+            | Self::Memory(_)
+            | Self::Reach(_)
+            | Self::Script(_) => true,
+            Self::ComposeConfig(seen) => seen.config.is_some(),
+            Self::Compose(seen) => seen.services.iter().any(ServiceObserved::runs),
             Self::Fault { .. } | Self::NotDone => false,
         }
     }

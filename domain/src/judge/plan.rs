@@ -145,6 +145,73 @@ pub enum Action {
         /// The step that started the container.
         run: StepId,
     },
+    /// Have Docker read the compose file and answer `ComposeConfig`.
+    ComposeConfig,
+    /// Build what the services of the project are built of and answer `Build`.
+    ComposeBuild {
+        /// Cut it off after this.
+        timeout_seconds: u32,
+    },
+    /// Start the project, wait until its services are as they will be, and answer `Compose`.
+    ComposeUp {
+        /// Seconds for that.
+        within_seconds: u32,
+        /// Wait until those that have a health check are healthy or unhealthy.
+        healthy: bool,
+    },
+    /// Take the project down and up again, once nobody else asks it anything, and answer `Compose`.
+    ComposeAnew {
+        /// Seconds for the start.
+        within_seconds: u32,
+    },
+    /// Ask a service of the project as `Http` asks a container, and answer `Http`.
+    ServiceHttp {
+        /// The service.
+        service: String,
+        /// Ask at the machine's own port rather than at the service's.
+        published: bool,
+        /// What to ask and what to wait for.
+        expect: HttpExpectation,
+        /// Seconds from the first question.
+        within_seconds: u32,
+    },
+    /// Look whether a service gets a connection to another one and answer `Reach`.
+    Reach {
+        /// Who asks; none: somebody outside of the project.
+        from: Option<String>,
+        /// Who is asked.
+        to: String,
+        /// Port of its container.
+        port: u16,
+        /// Try again for so many seconds.
+        within_seconds: u32,
+    },
+    /// Run a lab's own script in a container of its own and answer `Script`.
+    Script {
+        /// The image of that container.
+        image: String,
+        /// The script, for `sh`.
+        script: String,
+        /// What it runs beside.
+        beside: ScriptPlace,
+        /// Stop it after this.
+        timeout_seconds: u32,
+    },
+}
+
+/// What a lab's own script runs beside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "beside", rename_all = "snake_case")]
+pub enum ScriptPlace {
+    /// The workspace's files.
+    Files,
+    /// The container of the step `run`, whose network it shares.
+    Container {
+        /// The step that started the container.
+        run: StepId,
+    },
+    /// The services of the compose project, in all of its networks.
+    Compose,
 }
 
 impl Action {

@@ -1,11 +1,15 @@
 //! How checks ask for steps.
 
-use super::checks::CheckKind;
+use super::checks::{CheckKind, service_run};
+use super::compose_file;
 use super::container_spec::ContainerSpec;
 use super::http_expectation::HttpExpectation;
 use super::plan::{Action, Plan, PlanStep, StepId};
 use super::subject::Subject;
 use crate::lab::{Lab, Limits};
+
+/// Seconds that a compose project gets in any case.
+const LEAST: u32 = 30;
 
 /// A plan in the making. A step's name says what it does, so that two checks that need the same thing share a step.
 #[derive(Debug)]
@@ -38,6 +42,7 @@ impl<'a> Planner<'a> {
                 *settle = !watched.contains(&step.id);
             }
         }
+        self.let_disturbers_wait();
         Plan { steps: self.steps, limits: self.limits }
     }
 
@@ -80,7 +85,7 @@ impl<'a> Planner<'a> {
     /// the lab's `http` checks.
     pub(super) fn container(&self) -> ContainerSpec {
         let given = self.lab.checks.iter().filter_map(|check| match &check.kind {
-            CheckKind::Http(http) => Some(http.env.clone()),
+            CheckKind::Http(http) if http.service.is_none() => Some(http.env.clone()),
             _ => None,
         });
         ContainerSpec {
@@ -111,6 +116,58 @@ impl<'a> Planner<'a> {
     pub(super) fn ask(&mut self, run: &StepId, expect: &HttpExpectation, within_seconds: u32) -> StepId {
         let action = Action::Http { run: run.clone(), expect: expect.clone(), within_seconds };
         self.step(http_step(run, expect), std::slice::from_ref(run), action)
+    }
+
+    /// What Docker makes of the compose file; `None` when there is none.
+    pub(super) fn compose_config(&mut self) -> Option<StepId> {
+        compose_file::name(self.subject.files)?;
+        Some(self.step(compose_config_step(), &[], Action::ComposeConfig))
+    }
+
+    /// The compose project, started. One start serves all checks: it has as long as the most patient of them gives. `None`
+    /// when there is no compose file.
+    pub(super) fn compose_up(&mut self, within_seconds: u32, healthy: bool) -> Option<StepId> {
+        let config = self.compose_config()?;
+        let build = Action::ComposeBuild { timeout_seconds: self.limits.build_seconds };
+        let build = self.step(compose_build_step(), &[config], build);
+        let within = within_seconds.max(LEAST);
+        let action = Action::ComposeUp { within_seconds: within, healthy };
+        let step = self.step_or(compose_up_step(), &[build], action, |planned| {
+            if let Action::ComposeUp { within_seconds, healthy: waits } = planned {
+                *within_seconds = within.max(*within_seconds);
+                *waits |= healthy;
+            }
+        });
+        Some(step)
+    }
+
+    /// Asks a service of a started project something over HTTP.
+    pub(super) fn ask_service(
+        &mut self,
+        up: &StepId,
+        service: &str,
+        published: bool,
+        expect: &HttpExpectation,
+        within_seconds: u32,
+    ) -> StepId {
+        let id = http_step(&service_run(up, service, published), expect);
+        let (service, expect) = (service.to_owned(), expect.clone());
+        let action = Action::ServiceHttp { service, published, expect, within_seconds };
+        self.step(id, std::slice::from_ref(up), action)
+    }
+
+    /// What takes the project down waits for everybody who asks it something.
+    fn let_disturbers_wait(&mut self) {
+        let is_disturber = |step: &PlanStep| matches!(step.action, Action::ComposeAnew { .. });
+        let asking: Vec<StepId> = self
+            .steps
+            .iter()
+            .filter(|step| step.needs.contains(&compose_up_step()) && !is_disturber(step))
+            .map(|step| step.id.clone())
+            .collect();
+        for step in self.steps.iter_mut().filter(|step| is_disturber(step)) {
+            step.after.clone_from(&asking);
+        }
     }
 
     /// Lets a step wait until another one has gone well.
@@ -183,4 +240,16 @@ pub(super) fn run_step() -> StepId {
 /// The step that asks this of this container.
 pub(super) fn http_step(run: &StepId, expect: &HttpExpectation) -> StepId {
     StepId(format!("{run}: {}", expect.name()))
+}
+
+pub(super) fn compose_config_step() -> StepId {
+    StepId("compose config".to_owned())
+}
+
+pub(super) fn compose_build_step() -> StepId {
+    StepId("compose build".to_owned())
+}
+
+pub(super) fn compose_up_step() -> StepId {
+    StepId("compose up".to_owned())
 }

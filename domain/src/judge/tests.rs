@@ -1,6 +1,7 @@
 //! The judge judges meaning, not spelling: the cases that the original got wrong, and their neighbours.
 
 mod caches;
+mod compose;
 mod containers;
 mod dynamic;
 mod images;

@@ -65,6 +65,8 @@ pub struct Lab {
     pub starter: LabFiles,
     /// A workspace that passes: the starter with the files of `solution/` on it.
     pub solution: LabFiles,
+    /// The files beneath `checks/`, by their path from there on: scripts of the lab's own checks.
+    pub scripts: LabFiles,
     /// Workspaces that do not, and what the judge must say about each.
     pub wrong: Vec<WrongAnswer>,
 }

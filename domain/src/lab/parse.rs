@@ -11,11 +11,11 @@ use super::problem::LabProblem;
 use super::table::TableReader;
 use super::{Lab, LabFiles, field_names, nearest};
 use crate::ids::LabSlug;
-use crate::judge::Check;
+use crate::judge::{Check, CheckKind};
 
 const MANIFEST: &str = "lab.toml";
 const DESCRIPTION: &str = "description.md";
-const FOLDERS: [&str; 5] = ["starter", "solution", "wrong", "steps", "assets"];
+const FOLDERS: [&str; 6] = ["starter", "solution", "wrong", "steps", "assets", "checks"];
 
 pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProblem>> {
     let version = Lab::version_of(&files);
@@ -50,6 +50,8 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
             read.ok()
         })
         .collect();
+    let scripts = folder(&files, "checks/");
+    check_scripts(&checks, &scripts, &mut problems);
     let starter = folder(&files, "starter/");
     let changes = folder(&files, "solution/");
     for (name, content) in [("starter", &starter), ("solution", &changes)] {
@@ -84,8 +86,39 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
         checks,
         starter,
         solution,
+        scripts,
         wrong,
     })
+}
+
+/// The lab's own checks have a script, and each script belongs to one.
+fn check_scripts(checks: &[Check], scripts: &LabFiles, problems: &mut Vec<LabProblem>) {
+    let own = checks.iter().filter_map(|check| match &check.kind {
+        CheckKind::Script(script) => Some((&check.id, script)),
+        _ => None,
+    });
+    let mut used = BTreeSet::new();
+    for (id, script) in own {
+        match (&script.run, &script.file) {
+            (Some(_), None) => {}
+            (None, Some(file)) => {
+                used.insert(file.as_str());
+                if !scripts.contains_key(file) {
+                    let meant = nearest(file, scripts.keys().map(String::as_str));
+                    let what = format!("the check {id} names checks/{file}, which is not there");
+                    let meant = meant.map(|meant| format!("did you mean {meant}?"));
+                    problems.push(LabProblem::new(MANIFEST, what).suggest(meant));
+                }
+            }
+            _ => problems.push(
+                LabProblem::new(MANIFEST, format!("the check {id} has no script, or two"))
+                    .suggest(Some("give it either run or file".to_owned())),
+            ),
+        }
+    }
+    for path in scripts.keys().filter(|path| !used.contains(path.as_str())) {
+        problems.push(LabProblem::new(format!("checks/{path}"), "no check runs this file"));
+    }
 }
 
 /// What stands in `lab.toml`.

@@ -47,9 +47,9 @@ pub(super) struct Container {
     log_kib: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct State {
+pub(super) struct State {
     status: String,
     exit_code: i64,
     #[serde(default)]
@@ -61,7 +61,7 @@ struct State {
     health: Option<Health>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Health {
     status: String,
@@ -69,7 +69,7 @@ struct Health {
     log: Option<Vec<HealthLog>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct HealthLog {
     output: String,
@@ -79,6 +79,24 @@ struct HealthLog {
 const KILLED: i64 = 137;
 
 impl State {
+    /// As a service's container is: one that waits for its next start has ended.
+    pub(super) fn observed_as_service(&self) -> ContainerState {
+        match self.status.as_str() {
+            "restarting" => ContainerState::Exited { code: self.exit_code, out_of_memory: false },
+            _ => self.observed(),
+        }
+    }
+
+    /// `healthy`, `unhealthy`, `starting`, or `none` without a health check.
+    pub(super) fn health_status(&self) -> &str {
+        self.health.as_ref().map_or("none", |health| &health.status)
+    }
+
+    /// Its first process; 0 when there is none.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     fn observed(&self) -> ContainerState {
         match self.status.as_str() {
             "running" | "restarting" | "paused" => ContainerState::Running,
@@ -306,7 +324,7 @@ impl Container {
             let state = self.inspect(agent).await?;
             let container = state.observed();
             let is_gone = container != ContainerState::Running;
-            let status = state.health.as_ref().map_or("none", |health| &health.status).to_owned();
+            let status = state.health_status().to_owned();
             if is_gone || status != "starting" || !self.is_within(within_seconds) {
                 let last = state.health.and_then(|health| health.log.unwrap_or_default().pop());
                 return Ok(HealthObserved {

@@ -6,11 +6,13 @@
 
 mod build;
 mod case;
+mod compose;
 mod container;
 mod engine;
 mod http;
 mod image;
 mod journal;
+mod script;
 mod sockets;
 mod steps;
 

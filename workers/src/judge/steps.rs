@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use containrlab_domain::judge::{
-    Action, ContainerSpec, ContainerState, EndedObserved, Observation, Observed, Plan, PlanStep, RunObserved,
-    StepId,
+    Action, ContainerSpec, ContainerState, EndedObserved, HttpExpectation, HttpObserved, Observation,
+    Observed, Plan, PlanStep, RunObserved, ScriptPlace, StepId,
 };
 use containrlab_domain::lab::LabFiles;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 
 use super::container::Container;
 use super::journal::Journal;
-use super::{build, http, image};
+use super::{build, compose, http, image, script};
 use crate::error::Error;
 use crate::jobs::LogWriter;
 use crate::sandbox::{AgentClient, AgentError};
@@ -172,14 +172,7 @@ impl<'a> Bench<'a> {
             Action::Http { run, expect, within_seconds } => {
                 let container = on(run)?;
                 let seen = http::watch(agent, &container, expect, *within_seconds).await?;
-                let said = match (&seen.response, &seen.error) {
-                    (Some(response), _) => format!("status {}", response.status),
-                    (None, error) => error.clone().unwrap_or_default(),
-                };
-                let asked = expect.asked();
-                journal
-                    .say(&format!("{}: {asked}: {said}, after {:.1} s", container.name(), seen.after_seconds))
-                    .await;
+                self.tell_answer(container.name(), expect, &seen).await;
                 Observed::Http(seen)
             }
             Action::Health { run, within_seconds } => {
@@ -195,6 +188,41 @@ impl<'a> Bench<'a> {
                 let megabytes = seen.resident_bytes as f64 / 1e6;
                 journal.say(&format!("Memory: {megabytes:.1} MB in {} processes", seen.processes)).await;
                 Observed::Memory(seen)
+            }
+            Action::ComposeConfig => Observed::ComposeConfig(compose::config(agent).await?),
+            Action::ComposeBuild { timeout_seconds } => {
+                Observed::Build(compose::build(agent, journal, *timeout_seconds).await?)
+            }
+            Action::ComposeUp { within_seconds, healthy } => {
+                Observed::Compose(compose::up(agent, journal, *within_seconds, *healthy).await?)
+            }
+            Action::ComposeAnew { within_seconds } => {
+                Observed::Compose(compose::anew(agent, journal, *within_seconds).await?)
+            }
+            Action::ServiceHttp { service, published, expect, within_seconds } => {
+                let seen = compose::watch(agent, service, *published, expect, *within_seconds).await?;
+                self.tell_answer(service, expect, &seen).await;
+                Observed::Http(seen)
+            }
+            Action::Reach { from, to, port, within_seconds } => {
+                let seen = compose::reach(agent, from.as_deref(), to, *port, *within_seconds).await?;
+                let (from, said) =
+                    (from.as_deref().unwrap_or("outside"), if seen.connects { "yes" } else { "no" });
+                journal.say(&format!("A connection from {from} to {to} on port {port}: {said}")).await;
+                Observed::Reach(seen)
+            }
+            Action::Script { image, script, beside, timeout_seconds } => {
+                let container = match beside {
+                    ScriptPlace::Container { run } => Some(on(run)?),
+                    ScriptPlace::Files | ScriptPlace::Compose => None,
+                };
+                let beside = match (beside, &container) {
+                    (_, Some(container)) => script::Beside::Container(container),
+                    (ScriptPlace::Compose, None) => script::Beside::Compose,
+                    (_, None) => script::Beside::Files,
+                };
+                let name = format!("check-{}", self.made.fetch_add(1, Ordering::Relaxed));
+                Observed::Script(script::run(agent, &name, image, script, beside, *timeout_seconds).await?)
             }
         })
     }
@@ -231,6 +259,16 @@ impl<'a> Bench<'a> {
             .say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state))
             .await;
         Ok(seen)
+    }
+
+    async fn tell_answer(&self, who: &str, expect: &HttpExpectation, seen: &HttpObserved) {
+        let said = match (&seen.response, &seen.error) {
+            (Some(response), _) => format!("status {}", response.status),
+            (None, error) => error.clone().unwrap_or_default(),
+        };
+        self.journal
+            .say(&format!("{who}: {}: {said}, after {:.1} s", expect.asked(), seen.after_seconds))
+            .await;
     }
 
     /// A name and ports for a container that nobody else has.

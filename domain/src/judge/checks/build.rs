@@ -109,7 +109,7 @@ fn missing_image(step: &str) -> Option<&str> {
 }
 
 /// What the output of a failed step most likely means.
-fn advice(output: &str) -> String {
+pub(super) fn advice(output: &str) -> String {
     let known: [(&[&str], &str); 9] = [
         (
             &["no space left on device", "disk quota exceeded"],

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::{gone, run_failure, unanswered};
-use super::{Answer, Rule};
+use super::{Answer, CheckKind, Rule, service_run};
+use crate::judge::compose_file;
 use crate::judge::facts::Facts;
 use crate::judge::http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
 use crate::judge::observation::{ContainerState, Observed};
-use crate::judge::planner::{Planner, http_step, run_step};
+use crate::judge::planner::{Planner, compose_up_step, http_step, run_step};
 use crate::judge::text_pattern::{Pattern, Wanted};
 
 /// A container of the image answers this HTTP request rightly, in time.
@@ -31,11 +32,14 @@ use crate::judge::text_pattern::{Pattern, Wanted};
 /// within_seconds = 15        # optional, from the container's start
 /// env = { GREETING = "hi" }  # optional
 /// code = "greeting_wrong"    # optional, in place of healthcheck_failed
+/// service = "web"            # optional: a service of the compose project is asked, within its network
+/// published = true           # optional, with service: at this port of the machine, from outside
 /// ```
 ///
 /// What changes something (`POST` and the like) is asked until it is answered, and again only after a status of 500 or more.
 ///
-/// Codes: `docker_run_failed` (the container does not stay up), `healthcheck_failed`. Skipped when the build fails.
+/// Codes: `docker_run_failed` (the container does not stay up), `healthcheck_failed`; for a service `service_unanswered` when
+/// nothing answers. Skipped when the build fails, or the project does not come up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Http {
     /// Port of the container.
@@ -68,6 +72,11 @@ pub struct Http {
     /// Environment variables for the container.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The service of the compose project that is asked in place of a container of the image.
+    pub service: Option<String>,
+    /// Whether it is asked at this port of the machine, and not at the service's own.
+    #[serde(default)]
+    pub published: bool,
     /// The code of its findings.
     #[serde(default = "healthcheck_failed")]
     pub code: String,
@@ -87,22 +96,34 @@ fn healthcheck_failed() -> String {
 
 impl Rule for Http {
     fn codes(&self) -> Vec<&str> {
-        vec!["docker_run_failed", &self.code]
+        vec![if self.service.is_some() { UNANSWERED } else { "docker_run_failed" }, &self.code]
     }
 
     fn title(&self) -> String {
+        let who = match &self.service {
+            Some(service) => format!("The service {service}"),
+            None => "A container".to_owned(),
+        };
         match self.method {
-            Method::Get => format!("A container answers {} on port {}", self.path, self.port),
-            method => format!("A container answers {method} {} on port {}", self.path, self.port),
+            Method::Get => format!("{who} answers {} on port {}", self.path, self.port),
+            method => format!("{who} answers {method} {} on port {}", self.path, self.port),
         }
     }
 
     fn plan(&self, planner: &mut Planner<'_>) {
+        if let Some(service) = &self.service {
+            let Some(up) = planner.compose_up(0, false) else { return };
+            planner.ask_service(&up, service, self.published, &self.expectation(), self.within_seconds);
+            return;
+        }
         let Some(run) = planner.run(&[self.port]) else { return };
         planner.ask(&run, &self.expectation(), self.within_seconds);
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
+        if let Some(service) = &self.service {
+            return self.judge_service(facts, service);
+        }
         let run = run_step();
         if let Some(answer) = run_failure(facts, &run) {
             return answer;
@@ -125,7 +146,40 @@ impl Rule for Http {
     }
 }
 
+/// The code when a service says nothing.
+const UNANSWERED: &str = "service_unanswered";
+
 impl Http {
+    fn judge_service(&self, facts: &Facts<'_>, service: &str) -> Answer {
+        let expect = self.expectation();
+        let asked = http_step(&service_run(&compose_up_step(), service, self.published), &expect);
+        let Some(Observed::Http(seen)) = facts.observed(&asked) else { return Answer::Skipped };
+        if seen.response.is_none() && seen.container != ContainerState::Running && others_tell(facts, service)
+        {
+            return Answer::Skipped;
+        }
+        let code = if seen.response.is_some() { &self.code } else { UNANSWERED };
+        let Some(mut found) = unanswered(code, seen, &expect, self.within_seconds) else {
+            return Answer::Met;
+        };
+        if seen.response.is_none() && seen.container != ContainerState::Running {
+            found.message =
+                format!("The service {service} does not run, so nobody answers {}.", expect.asked());
+            found.hint = "docker compose ps -a shows how it ended, and docker compose logs why.".to_owned();
+        } else if seen.response.is_none() && self.published {
+            found.message = format!(
+                "Nothing answered {} of the machine within {} seconds ({}).",
+                expect.asked(),
+                self.within_seconds,
+                seen.error.as_deref().unwrap_or("no connection")
+            );
+            found.hint = "Which port of the machine leads to which port of the service? The left one is the machine's.".to_owned();
+            found.why = Some("Whoever is outside of the project only gets to published ports.".to_owned());
+        }
+        found.place = compose_file::place(facts.subject.files, service, self.published.then_some("ports"));
+        found.into()
+    }
+
     fn expectation(&self) -> HttpExpectation {
         HttpExpectation {
             method: self.method,
@@ -142,4 +196,12 @@ impl Http {
             },
         }
     }
+}
+
+/// Whether a check that asks for running services asks for this one.
+fn others_tell(facts: &Facts<'_>, service: &str) -> bool {
+    facts.lab.checks.iter().any(|check| match &check.kind {
+        CheckKind::ComposeUp(up) => up.services.iter().any(|name| name == service),
+        _ => false,
+    })
 }

@@ -44,7 +44,7 @@ impl Rule for Memory {
 
     fn plan(&self, planner: &mut Planner<'_>) {
         let port = planner.lab.checks.iter().find_map(|check| match &check.kind {
-            CheckKind::Http(http) => Some(http.port),
+            CheckKind::Http(http) if http.service.is_none() => Some(http.port),
             _ => None,
         });
         let ports: Vec<u16> = port.into_iter().collect();

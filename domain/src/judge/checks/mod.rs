@@ -9,6 +9,9 @@ mod build;
 mod build_cache;
 mod build_time;
 mod caches;
+mod compose_keeps;
+mod compose_up;
+mod compose_valid;
 mod context_size;
 mod dependencies;
 mod drops_capabilities;
@@ -30,12 +33,15 @@ mod memory;
 mod pinned_base;
 mod pip;
 mod pip_cache;
+mod reaches;
 mod read_only_root;
 mod reproducible;
 mod restart_keeps;
 mod running;
+mod script;
 mod secret_words;
 mod secrets;
+mod service_config;
 mod stages;
 mod stops;
 mod user;
@@ -51,9 +57,11 @@ use crate::lab::{TableReader, field_names};
 use crate::verdict::Finding;
 
 pub use caches::Installer;
+pub(in crate::judge) use compose_keeps::service_run;
 pub use ecosystem::Ecosystem;
 pub use keeping::{ReadRequest, WriteRequest};
 pub use logs::LogExpectation;
+pub use script::ScriptWith;
 
 /// A type of check: what it asks for, and how it judges.
 pub(super) trait Rule {
@@ -160,6 +168,13 @@ check_kinds! {
     "memory" => memory::Memory,
     "restart_keeps" => restart_keeps::RestartKeeps,
     "drops_capabilities" => drops_capabilities::DropsCapabilities,
+    "compose_valid" => compose_valid::ComposeValid,
+    "compose_up" => compose_up::ComposeUp,
+    "reaches" => reaches::Reaches,
+    "isolated" => reaches::Isolated,
+    "compose_keeps" => compose_keeps::ComposeKeeps,
+    "service_config" => service_config::ServiceConfig,
+    "script" => script::Script,
 }
 
 /// What a check says about an attempt.

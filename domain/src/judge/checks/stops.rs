@@ -53,7 +53,7 @@ impl Rule for Stops {
 
     fn plan(&self, planner: &mut Planner<'_>) {
         let asked = planner.lab.checks.iter().find_map(|check| match &check.kind {
-            CheckKind::Http(http) => Some(http),
+            CheckKind::Http(http) if http.service.is_none() => Some(http),
             _ => None,
         });
         let mut container = planner.container();

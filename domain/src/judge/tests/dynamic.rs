@@ -5,7 +5,7 @@ use crate::judge::progress::BuildReport;
 use crate::judge::{
     Action, BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,
     HttpResponse, ImageObserved, LayersObserved, LogsObserved, MemoryObserved, Observation, Observed, Plan,
-    RunObserved, StoppedObserved, evaluate,
+    RunObserved, ScriptObserved, StoppedObserved, evaluate,
 };
 use crate::lab::{Lab, LabFiles};
 use crate::verdict::{CheckStatus, Verdict, VerdictStatus};
@@ -77,6 +77,14 @@ pub(super) fn good(action: &Action) -> Observed {
         }),
         Action::Logs { .. } => {
             Observed::Logs(LogsObserved { log: String::new(), container: ContainerState::Running })
+        }
+        Action::ComposeConfig => super::compose::config(super::compose::PROJECT),
+        Action::ComposeBuild { .. } => built(""),
+        Action::ComposeUp { .. } | Action::ComposeAnew { .. } => super::compose::up(&["web", "db"]),
+        Action::ServiceHttp { .. } => answered(200, "{\"status\":\"ok\"}"),
+        Action::Reach { within_seconds, .. } => super::compose::reach(*within_seconds > 0),
+        Action::Script { .. } => {
+            Observed::Script(ScriptObserved { exit_code: Some(0), output: String::new(), container: None })
         }
         Action::Memory { .. } => Observed::Memory(MemoryObserved {
             resident_bytes: 40_000_000,
