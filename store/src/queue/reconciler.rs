@@ -88,10 +88,8 @@ const LOOK: &str = "local time = redis.call('time') \
 /// Sessions that one round ends at most.
 const PORTION: i64 = 100;
 
-/// What takes longer was waiting for a PostgreSQL that was away, though nobody said so.
-fn slow() -> Duration {
-    hastened(Duration::from_secs(5))
-}
+/// A round that takes longer was waiting for a PostgreSQL that was away, though nobody said so.
+const SLOW: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Reconciles until told to stop.
@@ -122,7 +120,7 @@ impl Store {
                 Err(error) => Err(error),
             };
             let away = matches!(&done, Err(StoreError::DatabaseUnreachable(_) | StoreError::CommitUnknown));
-            if away || asked.elapsed() > slow() {
+            if away || asked.elapsed() > SLOW {
                 there_since = Instant::now();
             }
             match done {
@@ -148,7 +146,7 @@ impl Store {
     ) -> Result<Option<Reconciled>, StoreError> {
         let asked = Instant::now();
         let Some(turn) = Turn::take(self).await? else { return Ok(None) };
-        let found = self.round(pace, others_had_time && asked.elapsed() <= slow()).await;
+        let found = self.round(pace, others_had_time && asked.elapsed() <= SLOW).await;
         turn.give_back().await;
         let found = found?;
         if found != Reconciled::default() {
@@ -337,29 +335,38 @@ impl Store {
     }
 }
 
-/// The right to do a round: a lock that PostgreSQL gives to one connection at a time.
+/// The right to do a round: a lock that PostgreSQL gives to one transaction at a time.
 struct Turn {
     client: Option<Object>,
-    key: String,
 }
+
+/// A process that stands still in the middle of its round must not keep all others from theirs: PostgreSQL ends a
+/// transaction of which nothing was heard for two seconds. Two rounds side by side do no harm.
+const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = 2000";
 
 impl Turn {
     async fn take(store: &Store) -> Result<Option<Self>, StoreError> {
         let client = store.database().await?;
         let key = format!("containrlab reconciler {}", store.settings().namespace);
-        let statement =
-            client.prepare_cached("select pg_try_advisory_lock(hashtextextended($1, 0)) as mine").await?;
-        let row = client.query_one(&statement, &[&key]).await?;
-        Ok(column::<bool>(&row, "mine")?.then_some(Self { client: Some(client), key }))
+        let statement = client
+            .prepare_cached("select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as mine")
+            .await?;
+        client.batch_execute(BEGIN).await?;
+        let turn = Self { client: Some(client) };
+        let Some(client) = &turn.client else { return Ok(None) };
+        let mine: bool = column(&client.query_one(&statement, &[&key]).await?, "mine")?;
+        if mine {
+            return Ok(Some(turn));
+        }
+        turn.give_back().await;
+        Ok(None)
     }
 
     async fn give_back(mut self) {
-        if let Some(client) = &self.client {
-            let unlocked =
-                client.execute("select pg_advisory_unlock(hashtextextended($1, 0))", &[&self.key]).await;
-            if unlocked.is_ok() {
-                self.client = None;
-            }
+        if let Some(client) = &self.client
+            && client.batch_execute("commit").await.is_ok()
+        {
+            self.client = None;
         }
     }
 }
