@@ -117,6 +117,8 @@ async fn see_the_solution(page: &Page) {
     page.click_text("button", "Show the solution").await;
     page.sees(".solution-file .cm-content").await;
     assert_eq!(page.path().await, "/labs/lab1/solution");
+    assert_eq!(page.texts(".diff-yours .diff-text").await, ["Only yours: LABEL by=ada"]);
+    page.reads(".only-yours", "from-terminal.txt").await;
     page.fits("the solution").await;
     page.picture("solution").await;
     page.go(&session).await;
@@ -127,7 +129,8 @@ async fn see_the_solution(page: &Page) {
 
 async fn pass(page: &Page) {
     open_file(page, "Dockerfile").await;
-    write_and_save(page, "Dockerfile", &lab("solution/Dockerfile")).await;
+    // The solution, and something of one's own.
+    write_and_save(page, "Dockerfile", &format!("{}LABEL by=ada\n", lab("solution/Dockerfile"))).await;
     page.click("#build-button").await;
     // It shows while it runs.
     page.until(
