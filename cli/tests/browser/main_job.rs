@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::page::{DESK, PHONE, Page};
 use crate::preview::a_port_of_ones_own;
 use crate::session::{
@@ -117,7 +119,9 @@ async fn see_the_solution(page: &Page) {
     page.click_text("button", "Show the solution").await;
     page.sees(".solution-file .cm-content").await;
     assert_eq!(page.path().await, "/labs/lab1/solution");
-    assert_eq!(page.texts(".diff-yours .diff-text").await, ["Only yours: LABEL by=ada"]);
+    let yours =
+        "return [...document.querySelectorAll('.diff-yours .diff-text')].map((line) => line.textContent)";
+    assert_eq!(page.look(yours).await, json!(["Only yours: LABEL by=ada"]));
     page.reads(".only-yours", "from-terminal.txt").await;
     page.fits("the solution").await;
     page.picture("solution").await;
