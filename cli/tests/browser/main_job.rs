@@ -174,6 +174,8 @@ async fn reload(page: &Page) {
     // The shell is the same one, and goes on.
     type_command(page, "echo again-$((1 + 1))").await;
     terminal_shows(page, "again-2").await;
+    // What was started by Run still listens.
+    page.sees("a.port[href$='/ports/8000']").await;
     page.resize(DESK).await;
 }
 
@@ -187,6 +189,9 @@ async fn on_a_phone(page: &Page) {
     ] {
         page.click(&format!("[data-show-panel={panel}]")).await;
         page.sees(shown).await;
+        if panel == "terminal" {
+            page.sees("a.port[href$='/ports/8000']").await;
+        }
         let hidden = "return ['text', 'files', 'terminal', 'results'].filter((name) => document.getElementById(`panel-${name}`).checkVisibility()).length";
         assert_eq!(page.look(hidden).await, 1, "one panel at a time");
         page.fits(panel).await;
