@@ -20,7 +20,7 @@ async fn a_learner_starts_a_lab_works_in_it_submits_and_goes_on_another_day() {
     let page = Page::open(&system.url).await;
 
     sign_in(&page, "Ada Lovelace").await;
-    assert_eq!(page.texts(".lab-card h2").await.len(), 3, "three labs");
+    assert_eq!(page.texts(".lab-card h2").await.len(), labs(), "all labs");
     page.click_text(".card-link", "Your first Dockerfile").await;
     page.reads("h1", "Your first Dockerfile").await;
     page.reads(".lab-text", "Keep the rest out").await;
@@ -236,6 +236,14 @@ async fn continue_where_one_left(page: &Page, before: &str) {
     type_command(page, "cat .dockerignore from-terminal.txt").await;
     terminal_shows(page, "**/__pycache__").await;
     terminal_shows(page, "grüße 漢字").await;
+}
+
+/// How many labs there are.
+fn labs() -> usize {
+    let folders = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs")).expect("the labs");
+    folders
+        .filter(|folder| folder.as_ref().is_ok_and(|folder| folder.path().join("lab.toml").is_file()))
+        .count()
 }
 
 /// The text of a file of the first lab.

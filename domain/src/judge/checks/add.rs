@@ -70,9 +70,8 @@ impl Source {
     fn of(source: &str, subject: &Subject<'_>) -> Self {
         let address = source.split(['#', '?']).next().unwrap_or_default();
         let is_web = source.starts_with("https://") || source.starts_with("http://");
-        if source.starts_with("git@") || source.starts_with("git://") || source.starts_with("ssh://") {
-            Self::Git
-        } else if is_web && address.ends_with(".git") {
+        let is_git = ["git@", "git://", "ssh://"].iter().any(|scheme| source.starts_with(scheme));
+        if is_git || (is_web && address.ends_with(".git")) {
             Self::Git
         } else if is_web || source.starts_with("ftp://") {
             Self::Url
