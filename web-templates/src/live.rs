@@ -14,9 +14,9 @@
 //! | `timeline` | [`TimelinePartial`](crate::TimelinePartial) | replaces | none |
 //! | `log` | [`LogPartial`](crate::LogPartial) | **appends** | the cursor after its last line |
 //!
-//! **Whoever connects gets everything once.** On each connection the api first sends all seven replacing events as they
-//! are now, then the log lines after the cursor, then whatever changes. Replacing events need no id: a later one makes
-//! an earlier one void.
+//! **Whoever connects gets everything once.** On each connection the api first sends all replacing events as they are now
+//! (but `ports`, which follows once the sandbox was asked), then the log lines after the cursor, then whatever changes.
+//! Replacing events need no id: a later one makes an earlier one void.
 //!
 //! **The cursor** is opaque to the page (suggested: `{job id}.{position}`). Only `log` events carry an `id:`; an event
 //! without one leaves the browser's last id as it was. After a lost connection the browser sends the header

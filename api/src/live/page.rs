@@ -108,10 +108,10 @@ impl Follower {
             self.snapshot = Some(snapshot);
         }
         let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
-        let ports = self.ports.now();
-        add_part(&mut events, &mut self.sent, "ports", |_| {
-            view::ports(&self.app, &snapshot.session, &ports)
-        })?;
+        if let Some(ports) = self.ports.now() {
+            let partial = |_: &str| view::ports(&self.app, &snapshot.session, &ports);
+            add_part(&mut events, &mut self.sent, "ports", partial)?;
+        }
         let over = snapshot.is_over();
         let (pieces, more) = self.logs.step(&self.app, &snapshot.jobs).await?;
         if !pieces.is_empty() {

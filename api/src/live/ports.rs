@@ -17,20 +17,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the ports of one session until it is dropped.
 pub(crate) struct PortsTail {
-    ports: watch::Receiver<Vec<u16>>,
+    ports: watch::Receiver<Option<Vec<u16>>>,
     task: AbortHandle,
 }
 
 impl PortsTail {
     /// Begins to follow.
     pub(crate) fn new(app: &App, session: SessionId) -> Self {
-        let (sender, ports) = watch::channel(Vec::new());
+        let (sender, ports) = watch::channel(None);
         let task = tokio::spawn(follow(app.clone(), session, sender)).abort_handle();
         Self { ports, task }
     }
 
-    /// The ports as far as they are known.
-    pub(crate) fn now(&self) -> Vec<u16> {
+    /// The ports; `None` until somebody could be asked. A page that has connected again keeps those that it shows until then.
+    pub(crate) fn now(&self) -> Option<Vec<u16>> {
         self.ports.borrow().clone()
     }
 
@@ -48,7 +48,7 @@ impl Drop for PortsTail {
     }
 }
 
-async fn follow(app: App, session: SessionId, sender: watch::Sender<Vec<u16>>) {
+async fn follow(app: App, session: SessionId, sender: watch::Sender<Option<Vec<u16>>>) {
     loop {
         match step(&app, session, &sender).await {
             Ok(true) => {}
@@ -62,17 +62,30 @@ async fn follow(app: App, session: SessionId, sender: watch::Sender<Vec<u16>>) {
 }
 
 /// One question; false when there will be no ports any more.
-async fn step(app: &App, session: SessionId, sender: &watch::Sender<Vec<u16>>) -> Result<bool, Error> {
+async fn step(
+    app: &App,
+    session: SessionId,
+    sender: &watch::Sender<Option<Vec<u16>>>,
+) -> Result<bool, Error> {
     let Some(row) = app.store.session(session).await? else { return Ok(false) };
     let phase = row.phase;
     let runner = if phase == Phase::Ready { runner::of_session(app, &row).await? } else { None };
     let Some(runner) = runner else {
-        sender.send_if_modified(|ports| !std::mem::take(ports).is_empty());
+        tell(sender, Vec::new());
         tokio::time::sleep(PAUSE).await;
         return Ok(phase != Phase::Ended);
     };
     let known = sender.borrow().clone();
-    let ports = app.runners.ports(&runner, session, Some(&known)).await.map_err(Error::internal)?;
-    sender.send_if_modified(|before| std::mem::replace(before, ports) != known);
+    let ports = app.runners.ports(&runner, session, known.as_deref()).await.map_err(Error::internal)?;
+    tell(sender, ports);
     Ok(true)
+}
+
+/// Tells the ports to whoever follows, if they are news.
+fn tell(sender: &watch::Sender<Option<Vec<u16>>>, ports: Vec<u16>) {
+    sender.send_if_modified(|before| {
+        let is_news = before.as_ref() != Some(&ports);
+        *before = Some(ports);
+        is_news
+    });
 }

@@ -7,7 +7,7 @@ use crate::support::{Runner, Served, Sse};
 
 async fn parts(stream: &mut Sse) -> Vec<(String, String)> {
     let mut parts = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..6 {
         let event = stream.next().await.expect("a part");
         assert_eq!(event.id, None);
         parts.push((event.name, event.data));
@@ -52,7 +52,7 @@ async fn a_page_follows_its_session() {
     let mut stream = ada.listen(&format!("/sessions/{id}/live?after=")).await;
     let first = parts(&mut stream).await;
     let names: Vec<_> = first.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["status", "files", "jobs", "verdict", "hints", "timeline", "ports"]);
+    assert_eq!(names, ["status", "files", "jobs", "verdict", "hints", "timeline"]);
     assert!(first[0].1.contains("data-stage=\"in-line\""), "{}", first[0].1);
 
     let lease = runner.begin(id).await;
