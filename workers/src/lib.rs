@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use containrlab_store::{NewRunner, RunnerState, Store};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use error::Error;
 pub use settings::Settings;
@@ -57,6 +58,8 @@ pub async fn run(settings: Settings, store: Store, shutdown: CancellationToken) 
     }
     let sandboxes = Sandboxes::connect(settings.sandboxes.clone()).await?;
     sandboxes.prepare(&|line| tracing::info!("{line}")).await?;
+    let firewall = sandboxes.clone();
+    let _firewall = AbortOnDropHandle::new(tokio::spawn(async move { firewall.keep_egress().await }));
     run_on(settings, store, Arc::new(sandboxes), shutdown).await
 }
 

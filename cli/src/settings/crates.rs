@@ -6,17 +6,17 @@ use std::time::Duration;
 use containrlab_api::RunnerToken;
 use containrlab_domain::workspace::WorkspaceLimits;
 use containrlab_workers::images::{ImageSettings, PackageIndexes, SiteSettings};
-use containrlab_workers::sandbox::{Limits, SandboxSettings};
+use containrlab_workers::sandbox::{Destination, Limits, NetworkSite, SandboxSettings};
 use containrlab_workers::settings::WarmSettings;
 
 use super::processes::state_dir;
 use super::variables::{
-    AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS_ALLOW, EXTRA_CA_CERTS, FILE_LIMIT_BYTES,
-    IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PREVIEW_DOMAIN, PUBLIC_URL, REDIS_NAMESPACE, REDIS_URL,
-    RUNNER_ADVERTISE, RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS, SANDBOX_DISK_BYTES,
-    SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES, SANDBOX_PIDS, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
-    SANDBOX_WARM_MAX, SANDBOX_WARM_MIN, SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES,
-    WORKSPACE_LIMIT_FILES,
+    AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS, EGRESS_ALLOW, EXTRA_CA_CERTS,
+    FILE_LIMIT_BYTES, IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PREVIEW_DOMAIN, PUBLIC_URL, REDIS_NAMESPACE,
+    REDIS_URL, REGISTRY_MIRROR, RUNNER_ADVERTISE, RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS,
+    SANDBOX_DISK_BYTES, SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES, SANDBOX_NO_PROXY, SANDBOX_PIDS, SANDBOX_PROXY,
+    SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES, SANDBOX_WARM_MAX, SANDBOX_WARM_MIN,
+    SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
 };
 use super::{Docker, Environment, Listen, SettingError};
 use crate::failure::Failure;
@@ -118,13 +118,13 @@ pub(crate) fn sandboxes(environment: &Environment) -> Result<SandboxSettings, Fa
     settings.store = word(environment, &SANDBOX_STORE)?.unwrap_or_default();
     settings.store_bytes =
         environment.number(&SANDBOX_STORE_BYTES, settings.store_bytes, 1 << 30, 1 << 50)?;
-    settings.egress_allow = environment
-        .text(&EGRESS_ALLOW)
-        .unwrap_or_default()
-        .split(',')
-        .map(|range| range.trim().to_owned())
-        .filter(|range| !range.is_empty())
-        .collect();
+    settings.egress = word(environment, &EGRESS)?.unwrap_or_default();
+    settings.egress_allow = destinations(environment)?;
+    settings.site = NetworkSite {
+        registry_mirror: environment.url(&REGISTRY_MIRROR, &["http", "https"])?,
+        proxy: environment.url(&SANDBOX_PROXY, &["http", "https"])?,
+        no_proxy: environment.text(&SANDBOX_NO_PROXY).map(str::to_owned),
+    };
     let usual = Limits::default();
     settings.limits = Limits {
         memory_bytes: environment.number(&SANDBOX_MEMORY_BYTES, usual.memory_bytes, 256 << 20, 1 << 40)?,
@@ -134,6 +134,23 @@ pub(crate) fn sandboxes(environment: &Environment) -> Result<SandboxSettings, Fa
         ..usual
     };
     Ok(settings)
+}
+
+/// What sandboxes may reach.
+fn destinations(environment: &Environment) -> Result<Vec<Destination>, SettingError> {
+    let list = environment.text(&EGRESS_ALLOW).unwrap_or_default();
+    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries
+        .map(|entry| {
+            entry.parse().map_err(|why: String| {
+                SettingError::new(
+                    &EGRESS_ALLOW,
+                    format!("has an entry that can't be used: {why}"),
+                    "Mend the entry.",
+                )
+            })
+        })
+        .collect()
 }
 
 fn images(environment: &Environment) -> Result<ImageSettings, SettingError> {

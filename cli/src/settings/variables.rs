@@ -48,7 +48,11 @@ variables! {
 
     IMAGES_FROM = "auto", "Where images come from: `registry`, `debian` (built from Debian's packages), or `auto`, a registry where one answers.";
     DEBIAN_MIRROR = "Debian's own", "The mirror from which images are built; a snapshot mirror's archive of one day makes the same images again.";
-    EGRESS_ALLOW = "none", "Private address ranges that sandboxes may reach all the same, such as `10.1.2.0/24`, with commas between them.";
+    EGRESS = "open", "What sandboxes reach outside: `open` (everything public), `allowlist` (only EGRESS_ALLOW) or `none`.";
+    EGRESS_ALLOW = "none", "Hosts, addresses and ranges such as `10.1.2.0/24`, with commas between them, that sandboxes may reach: beside everything public, or alone.";
+    REGISTRY_MIRROR = "none", "The mirror of Docker Hub that engines in sandboxes ask first, as a URL.";
+    SANDBOX_PROXY = "none", "The HTTP proxy that shells, engines, builds and containers in sandboxes go through, as a URL.";
+    SANDBOX_NO_PROXY = "none", "Hosts that sandboxes reach without the proxy, with commas between them.";
 
     SESSION_TTL_SECONDS = "1800", "How long a session lives without being extended.";
     FILE_LIMIT_BYTES = "1048576", "The largest file that a workspace takes.";
@@ -56,7 +60,7 @@ variables! {
     WORKSPACE_LIMIT_FILES = "2000", "The most files that a workspace holds.";
 
     SANDBOX_IMAGE = "one made here", "The image that sandboxes start from; it has to hold an agent of the same version.";
-    SANDBOX_RUNTIME = "the engine's own", "The OCI runtime of sandboxes.";
+    SANDBOX_RUNTIME = "the engine's own", "The OCI runtime of sandboxes, such as `runsc`; the engine has to know it.";
     SANDBOX_STORE = "auto", "How sandboxes' volumes are kept: `btrfs`, `folders` (slower, without quota), or `auto`, btrfs where it can be had.";
     SANDBOX_STORE_BYTES = "68719476736", "The size of the sparse file that holds all volumes; it takes room only as it fills.";
     SANDBOX_MEMORY_BYTES = "1500000000", "The memory of one sandbox.";

@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// Where the file is looked for if `CONTAINRLAB_AGENT_CONFIG` names no other.
 const PLACE: &str = "/etc/containrlab/agent.json";
 
+/// Holds a [`Site`] as JSON, from whoever started the container.
+const SITE: &str = "CONTAINRLAB_SITE";
+
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -71,6 +74,16 @@ pub(crate) struct EngineConfig {
     pub(crate) stop_ms: u64,
 }
 
+/// What the runner adds to the file: what the network around asks of engines and shells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Site {
+    /// Further variables of everything that runs as the learner.
+    environment: BTreeMap<String, String>,
+    /// Further arguments of dockerd.
+    dockerd_args: Vec<String>,
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -112,8 +125,25 @@ impl Default for EngineConfig {
 }
 
 impl Config {
-    /// Reads the file that the image brought; without one the defaults hold.
+    /// Reads the file that the image brought, and adds what the runner says; without either the defaults hold.
     pub(crate) fn load() -> Result<Config, String> {
+        let mut config = Config::read()?;
+        if let Ok(text) = std::env::var(SITE) {
+            let site: Site = serde_json::from_str(&text)
+                .map_err(|error| format!("{SITE} can't be understood: {error}"))?;
+            config.add(site);
+        }
+        Ok(config)
+    }
+
+    fn add(&mut self, site: Site) {
+        self.environment.extend(site.environment);
+        if let Some(engine) = &mut self.engine {
+            engine.dockerd_args.extend(site.dockerd_args);
+        }
+    }
+
+    fn read() -> Result<Config, String> {
         let place =
             std::env::var_os("CONTAINRLAB_AGENT_CONFIG").map_or_else(|| PathBuf::from(PLACE), PathBuf::from);
         match std::fs::read(&place) {

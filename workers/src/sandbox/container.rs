@@ -73,6 +73,7 @@ pub(super) fn body(
         hostname: Some("lab".to_owned()),
         image: Some(prepared.image.clone()),
         labels: Some(labels),
+        env: settings.site.container_environment(),
         stop_timeout: Some(STOP_SECONDS),
         host_config: Some(config),
         ..ContainerCreateBody::default()
@@ -81,10 +82,10 @@ pub(super) fn body(
 
 /// Of all that decides what a sandbox is like, but for what is its own. One that was made by another recipe is not handed out.
 pub(super) fn recipe(settings: &SandboxSettings, prepared: &Prepared) -> String {
-    let SandboxSettings { limits, runtime, .. } = settings;
+    let SandboxSettings { limits, runtime, site, .. } = settings;
     let mut digest = Sha256::new();
     digest.update(format!(
-        "{prepared:?} {limits:?} {runtime:?} {CAPABILITIES:?} {DEVICES:?} {FOLDERS:?} {SECCOMP}"
+        "{prepared:?} {limits:?} {runtime:?} {site:?} {CAPABILITIES:?} {DEVICES:?} {FOLDERS:?} {SECCOMP}"
     ));
     let mut text = hex::encode(digest.finalize());
     text.truncate(16);

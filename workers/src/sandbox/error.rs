@@ -18,6 +18,24 @@ pub enum SandboxError {
         /// What the client says.
         source: bollard::errors::Error,
     },
+    /// The engine doesn't have the OCI runtime that sandboxes are to run with.
+    #[error(
+        "the Docker engine has no runtime `{runtime}`, only {known}: set SANDBOX_RUNTIME to one of these, or add it to the engine"
+    )]
+    Runtime {
+        /// The one that is asked for.
+        runtime: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The network policy can't be put into force.
+    #[error("sandboxes' network can't be held to EGRESS={policy} on this machine: {source}")]
+    Egress {
+        /// The policy.
+        policy: super::Egress,
+        /// Why not.
+        source: Box<SandboxError>,
+    },
     /// The engine refused something or broke off.
     #[error("the Docker engine could not {doing}: {source}")]
     Engine {
@@ -107,6 +125,8 @@ impl SandboxError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::EngineUnreachable { .. } => "host_engine_unreachable",
+            Self::Runtime { .. } => "runtime_unknown",
+            Self::Egress { .. } => "egress_not_enforced",
             Self::Engine { .. } => "host_engine_failed",
             Self::ImageList { .. } => "image_list_wrong",
             Self::AgentMissing { .. } => "agent_missing",

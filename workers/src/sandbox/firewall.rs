@@ -1,10 +1,9 @@
 //! What sandboxes may not reach: the host itself, private networks, link-local addresses and with them a cloud's metadata service.
 //!
 //! The rules hang in two chains of our own per bridge, jumped to from the host's `INPUT` and from `DOCKER-USER`, the chain
-//! that Docker leaves to others. This is the place where an egress policy (`open`, `allowlist`, `none`) is to go: it replaces the
-//! last line of [`forward_rules`].
+//! that Docker leaves to others.
 
-use super::{SandboxError, host};
+use super::{Egress, SandboxError, host};
 
 /// Destinations that aren't the internet.
 const CLOSED: [&str; 9] = [
@@ -20,12 +19,12 @@ const CLOSED: [&str; 9] = [
 ];
 
 /// Puts the rules in place for a bridge; those of an earlier time are replaced in one step.
-pub(super) async fn close(bridge: &str, egress_allow: &[String]) -> Result<(), SandboxError> {
+pub(super) async fn close(bridge: &str, egress: Egress, allowed: &[String]) -> Result<(), SandboxError> {
     let resolvers =
         std::fs::read_to_string("/etc/resolv.conf").map(|text| resolvers(&text)).unwrap_or_default();
     let rules = format!(
         "*filter\n{}{}COMMIT\n",
-        forward_rules(bridge, &resolvers, egress_allow),
+        forward_rules(bridge, &resolvers, egress, allowed),
         input_rules(bridge, &resolvers)
     );
     host::run_with_input("iptables-restore", &["--wait", "--noflush"], &rules).await?;
@@ -56,7 +55,7 @@ fn rule<'a>(what: &'a str, from: &'a str, bridge: &'a str, to: &'a str) -> [&'a 
 }
 
 /// From a sandbox to elsewhere.
-fn forward_rules(bridge: &str, resolvers: &[String], egress_allow: &[String]) -> String {
+fn forward_rules(bridge: &str, resolvers: &[String], egress: Egress, allowed: &[String]) -> String {
     let chain = format!("{bridge}-out");
     // Naming a chain so empties it.
     let mut rules = format!(":{chain} - [0:0]\n");
@@ -67,13 +66,20 @@ fn forward_rules(bridge: &str, resolvers: &[String], egress_allow: &[String]) ->
             add(format!("-d {resolver} -p {protocol} --dport 53 -j RETURN"));
         }
     }
-    for range in egress_allow {
-        add(format!("-d {range} -j RETURN"));
+    // What was begun under an earlier, wider policy ends with it: there is no exception for connections that stand.
+    if egress != Egress::None {
+        for range in allowed {
+            add(format!("-d {range} -j RETURN"));
+        }
     }
-    for range in CLOSED {
-        add(format!("-d {range} -j REJECT"));
+    if egress == Egress::Open {
+        for range in CLOSED {
+            add(format!("-d {range} -j REJECT"));
+        }
+        add("-j RETURN".to_owned());
+    } else {
+        add("-j REJECT".to_owned());
     }
-    add("-j RETURN".to_owned());
     rules
 }
 
@@ -114,10 +120,24 @@ mod tests {
 
     #[test]
     fn exceptions_stand_before_what_they_are_exceptions_of() {
-        let rules = forward_rules("clab-x", &["10.1.2.3".to_owned()], &["10.9.0.0/16".to_owned()]);
+        let rules =
+            forward_rules("clab-x", &["10.1.2.3".to_owned()], Egress::Open, &["10.9.0.0/16".to_owned()]);
         let at = |text: &str| rules.find(text).unwrap();
         assert!(at("-d 10.1.2.3 -p udp --dport 53 -j RETURN") < at("-d 10.0.0.0/8 -j REJECT"));
         assert!(at("-d 10.9.0.0/16 -j RETURN") < at("-d 10.0.0.0/8 -j REJECT"));
         assert!(at("-d 169.254.0.0/16 -j REJECT") < at("-A clab-x-out -j RETURN"));
+    }
+
+    #[test]
+    fn a_narrower_policy_ends_in_a_refusal_and_leaves_names_open() {
+        let of = |egress| {
+            let rules =
+                forward_rules("clab-x", &["10.1.2.3".to_owned()], egress, &["198.51.100.7/32".to_owned()]);
+            assert!(rules.contains("-d 10.1.2.3 -p udp --dport 53 -j RETURN"), "{rules}");
+            assert!(rules.ends_with("-A clab-x-out -j REJECT\n"), "{rules}");
+            rules.contains("-d 198.51.100.7/32 -j RETURN")
+        };
+        assert!(of(Egress::Allowlist));
+        assert!(!of(Egress::None));
     }
 }

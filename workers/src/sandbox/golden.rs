@@ -61,6 +61,7 @@ impl Sandboxes {
     async fn golden_fingerprint(&self, images: &ImageSet) -> Result<String, SandboxError> {
         let mut digest = Sha256::new();
         digest.update(format!("{RECIPE}\n{}\n", images.sandbox_engine));
+        digest.update(self.inner.settings.site.docker_config().unwrap_or_default());
         if let Some(own) = &self.inner.settings.sandbox_image {
             digest.update(format!("{own} {}\n", self.image_id(own).await?));
         }
@@ -97,6 +98,11 @@ impl Sandboxes {
             no_input(),
         )
         .await?;
+        if let Some(config) = self.inner.settings.site.docker_config() {
+            let write = "mkdir -p /home/learner/.docker && cat > /home/learner/.docker/config.json";
+            let input = futures::stream::iter([Ok(Bytes::from(config))]);
+            self.command(container, &["sh", "-c", write], input).await?;
+        }
         let references: Vec<&str> = images.labs.iter().map(|image| image.reference.as_str()).collect();
         let archive = self.inner.docker.export_images(&references);
         self.command(container, &["docker", "load", "--quiet"], archive).await?;

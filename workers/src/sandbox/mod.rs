@@ -10,6 +10,7 @@ mod agent_client;
 mod claim;
 mod container;
 mod create;
+mod egress;
 mod error;
 mod firewall;
 mod golden;
@@ -19,10 +20,11 @@ mod limits;
 mod lock;
 mod network;
 mod settings;
+mod site;
 mod survey;
 mod volumes;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::Docker;
@@ -31,12 +33,15 @@ use containrlab_domain::ids::SandboxId;
 use tokio::sync::RwLock;
 
 pub use self::agent_client::*;
+pub use self::egress::{Destination, Egress};
 pub use self::error::SandboxError;
 pub use self::labels::{INSTALLATION, LEASE, ROLE, RUNNER, Role, SANDBOX, SESSION, SandboxSpec};
 pub use self::limits::Limits;
 pub use self::settings::{SandboxSettings, StoreKind};
+pub use self::site::NetworkSite;
 pub use self::survey::{CauseOfDeath, Listed, SandboxUsage};
 
+use self::egress::AllowList;
 use self::golden::Prepared;
 use self::network::SandboxNetwork;
 use self::volumes::VolumeStore;
@@ -58,6 +63,7 @@ struct Inner {
     settings: SandboxSettings,
     store: VolumeStore,
     network: SandboxNetwork,
+    allowed: AllowList,
     images: Images,
     prepared: RwLock<Option<Prepared>>,
     /// Sandboxes that are being made right now, which no clean-up may take for left-overs.
@@ -102,11 +108,13 @@ impl Sandboxes {
     pub async fn connect(settings: SandboxSettings) -> Result<Self, SandboxError> {
         check_installation(&settings.installation)?;
         let (docker, host) = connect_docker(settings.docker_host.as_deref()).await?;
+        check_runtime(settings.runtime.as_deref(), &host)?;
         let store = {
             let _lock = lock::exclusive(&settings.state_dir).await?;
             VolumeStore::open(&settings).await?
         };
         let network = SandboxNetwork::of(&settings.installation);
+        let allowed = AllowList::new(&settings.egress_allow);
         let images = Images::new(docker.clone(), settings.images.clone());
         let inner = Inner {
             docker,
@@ -114,6 +122,7 @@ impl Sandboxes {
             settings,
             store,
             network,
+            allowed,
             images,
             prepared: RwLock::new(None),
             making: Mutex::new(HashSet::new()),
@@ -128,10 +137,22 @@ impl Sandboxes {
     pub async fn prepare(&self, progress: Progress<'_>) -> Result<(), SandboxError> {
         // Two processes would each make the whole of it.
         let _lock = lock::exclusive(&self.inner.settings.state_dir).await?;
-        self.inner.network.ensure(&self.inner.docker, &self.inner.settings.egress_allow).await?;
+        let inner = &self.inner;
+        inner.network.ensure(&inner.docker, inner.settings.egress, &inner.allowed).await?;
         let prepared = self.make_golden(progress).await?;
         *self.inner.prepared.write().await = Some(prepared);
         Ok(())
+    }
+
+    /// Keeps the firewall at what the names on the allow list lead to, for ever; ends at once where there are none.
+    pub async fn keep_egress(&self) {
+        let inner = &self.inner;
+        while inner.allowed.has_names() {
+            tokio::time::sleep(egress::LOOK_UP_EVERY).await;
+            if let Err(error) = inner.network.close(inner.settings.egress, &inner.allowed).await {
+                tracing::warn!(%error, "the firewall stays as it is; it is set again in a minute");
+            }
+        }
     }
 
     /// Makes the images anew, with the newest packages, and the golden volume of them.
@@ -193,6 +214,19 @@ async fn connect_docker(address: Option<&str>) -> Result<(Docker, SystemInfo), S
     let docker = docker.map_err(unreachable)?.negotiate_version().await.map_err(unreachable)?;
     let info = docker.info().await.map_err(unreachable)?;
     Ok((docker, info))
+}
+
+/// A runtime that the engine does not know would fail each start of a sandbox, one by one.
+fn check_runtime(wanted: Option<&str>, host: &SystemInfo) -> Result<(), SandboxError> {
+    let known: BTreeSet<&str> = host.runtimes.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    match wanted {
+        // Containerd's own names for runtimes (io.containerd.…) need not be in the engine's list.
+        Some(runtime) if !known.contains(runtime) && !runtime.contains('.') => {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(SandboxError::Runtime { runtime: runtime.to_owned(), known })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_installation(name: &str) -> Result<(), SandboxError> {

@@ -6,8 +6,9 @@ use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
 use sha2::{Digest, Sha256};
 
+use super::egress::AllowList;
 use super::labels::INSTALLATION;
-use super::{SandboxError, firewall};
+use super::{Egress, SandboxError, firewall};
 
 /// The network of an installation.
 #[derive(Debug, Clone)]
@@ -32,7 +33,12 @@ impl SandboxNetwork {
     }
 
     /// Makes the network if it isn't there, and closes what sandboxes may not reach.
-    pub(super) async fn ensure(&self, docker: &Docker, egress_allow: &[String]) -> Result<(), SandboxError> {
+    pub(super) async fn ensure(
+        &self,
+        docker: &Docker,
+        egress: Egress,
+        allowed: &AllowList,
+    ) -> Result<(), SandboxError> {
         let request = NetworkCreateRequest {
             name: self.name.clone(),
             driver: Some("bridge".to_owned()),
@@ -55,13 +61,23 @@ impl SandboxNetwork {
             },
             Err(source) => return Err(SandboxError::engine("look for the sandboxes' network", source)),
         }
-        if let Err(error) = firewall::close(&self.bridge, egress_allow).await {
-            tracing::warn!(
-                %error,
-                "the firewall can't be set on this machine, so sandboxes reach its services and private networks"
-            );
+        match self.close(egress, allowed).await {
+            Ok(()) => Ok(()),
+            Err(error) if egress == Egress::Open => {
+                tracing::warn!(
+                    %error,
+                    "the firewall can't be set on this machine, so sandboxes reach its services and private networks"
+                );
+                Ok(())
+            }
+            // Whoever asked for a policy must not be left without it.
+            Err(error) => Err(SandboxError::Egress { policy: egress, source: Box::new(error) }),
         }
-        Ok(())
+    }
+
+    /// Sets the firewall to what the policy comes down to now.
+    pub(super) async fn close(&self, egress: Egress, allowed: &AllowList) -> Result<(), SandboxError> {
+        firewall::close(&self.bridge, egress, &allowed.ranges().await).await
     }
 
     /// Removes the network and its rules; fine if they aren't there.

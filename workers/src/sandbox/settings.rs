@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use containrlab_domain::ids::RunnerId;
 
+use super::egress::{Destination, Egress};
 use super::limits::Limits;
+use super::site::NetworkSite;
 use crate::images::ImageSettings;
 
 /// Settings of a [`super::Sandboxes`].
@@ -32,9 +34,12 @@ pub struct SandboxSettings {
     pub runtime: Option<String>,
     /// What bounds each sandbox.
     pub limits: Limits,
-    /// Address ranges, as `10.1.2.0/24`, that sandboxes reach although they are private: a package proxy of the company, say
-    /// (EGRESS_ALLOW).
-    pub egress_allow: Vec<String>,
+    /// What sandboxes reach outside (EGRESS).
+    pub egress: Egress,
+    /// What they reach although it is private, or that alone: a package proxy of the company, say (EGRESS_ALLOW).
+    pub egress_allow: Vec<Destination>,
+    /// Mirror and proxy of the network around.
+    pub site: NetworkSite,
     /// How long a new sandbox's engine may take to answer.
     pub ready_timeout: Duration,
 }
@@ -83,7 +88,9 @@ impl SandboxSettings {
             sandbox_image: None,
             runtime: None,
             limits: Limits::default(),
+            egress: Egress::Open,
             egress_allow: Vec::new(),
+            site: NetworkSite::default(),
             ready_timeout: Duration::from_secs(60),
         }
     }
