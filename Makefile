@@ -31,10 +31,15 @@ demo: install build ## Do the main job without a browser: start a lab, solve it,
 test: install-for-tests build-for-tests ## Run all tests with the real PostgreSQL, Redis, Docker and Chromium
 	@exec $(target_folder)/debug/containrlab with-services --docker --images -- cargo test --workspace --locked $(TESTS)
 
-soak: install-for-tests build-for-tests ## Hurt a whole system at random for long: make soak SEED=7 SECONDS=600 (FAULTS=kill-runner,flush for some only)
+soak: install-for-tests build-for-tests ## Hurt a whole system at random for long: make soak SEED=7 SECONDS=600 (FAULTS=kill-runner,flush for some only); SOAK=cycles CYCLES=200 starts and ends sandboxes instead
+ifeq ($(SOAK),cycles)
+	@env CYCLES=$(or $(CYCLES),200) $(target_folder)/debug/containrlab with-services --docker --images -- \
+		cargo test --locked --package containrlab-workers --test cycles -- --nocapture
+else
 	@env OUTAGE_SECONDS=30 cargo test --locked --package containrlab --test faults -- --nocapture outage
 	@env SEED=$(SEED) FAULT_SECONDS=$(or $(SECONDS),600) FAULTS=$(FAULTS) SHRINK_SECONDS=$(SHRINK_SECONDS) \
 		cargo test --locked --package containrlab --test faults -- --nocapture nothing_acknowledged
+endif
 
 check: ## Formatting, clippy with warnings denied, licences and advisories of all dependencies
 	cargo fmt --all --check

@@ -40,6 +40,8 @@ impl Sandboxes {
         let golden = self.golden_fingerprint(&images).await?;
         let prepared = Prepared { image, golden };
         if self.inner.store.has_golden(&prepared.golden) {
+            // Whoever fills one holds the lock that we hold.
+            self.inner.store.delete_staged().await?;
             return Ok(prepared);
         }
         progress("Putting the lab images into the engine's store");
@@ -120,7 +122,7 @@ impl Sandboxes {
     }
 
     /// Runs a command in a container as the learner, with some input; its output is only for the error.
-    async fn command(
+    pub(super) async fn command(
         &self,
         container: &str,
         command: &[&str],
@@ -178,6 +180,6 @@ impl Sandboxes {
     }
 }
 
-fn no_input() -> impl Stream<Item = Result<Bytes, bollard::errors::Error>> + Send {
+pub(super) fn no_input() -> impl Stream<Item = Result<Bytes, bollard::errors::Error>> + Send {
     futures::stream::empty()
 }

@@ -28,6 +28,13 @@ impl Bed {
         Self::with(|_| {}).await
     }
 
+    /// A prepared machine with a volume store that nobody else uses.
+    pub(crate) async fn apart() -> Self {
+        let folder = state_dir().join(format!("apart-{}", &Uuid::new_v4().simple().to_string()[..12]));
+        std::fs::create_dir(&folder).expect("a folder");
+        Self::with(|settings| settings.state_dir = folder).await
+    }
+
     /// A prepared machine with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut SandboxSettings)) -> Self {
         let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);

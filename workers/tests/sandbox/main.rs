@@ -3,7 +3,9 @@
 mod bed;
 
 mod agent;
+mod crash;
 mod engine;
+mod escape;
 mod isolation;
 mod lifecycle;
 mod stand_ins;

@@ -100,11 +100,17 @@ impl VolumeStore {
         self.golden_path(fingerprint).is_dir()
     }
 
-    /// An empty volume to fill. What an earlier process left half filled goes first.
-    pub(super) async fn stage(&self) -> Result<PathBuf, SandboxError> {
+    /// Deletes what an earlier process left half filled. Nobody else may be filling anything.
+    pub(super) async fn delete_staged(&self) -> Result<(), SandboxError> {
         for left in names(&self.root.join("staging"))? {
             self.delete_path(&self.root.join("staging").join(left)).await?;
         }
+        Ok(())
+    }
+
+    /// An empty volume to fill. What an earlier process left half filled goes first.
+    pub(super) async fn stage(&self) -> Result<PathBuf, SandboxError> {
+        self.delete_staged().await?;
         let path = self.root.join("staging").join(Uuid::new_v4().to_string());
         match &self.kind {
             Kind::Btrfs(store) => store.create(&path).await?,
