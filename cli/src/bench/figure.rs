@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use containrlab_store::Store;
 use futures::future::try_join_all;
 
+use super::house::House;
 use crate::failure::Failure;
 
 /// Writers at once, and as many connections to the database.
@@ -15,6 +16,8 @@ pub(super) const WRITERS: usize = 16;
 pub(super) struct Bed {
     /// A migrated, otherwise empty database and a Redis, with the durability of real ones.
     pub(super) store: Store,
+    /// The whole system on these databases, for figures that need a sandbox.
+    pub(super) house: House,
 }
 
 /// One number that we promise, beside the number that it is to be compared with.

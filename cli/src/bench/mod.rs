@@ -2,10 +2,14 @@
 //!
 //! To add a figure: implement [`Figure`] in a file of its own, and list it in [`figures`].
 
+mod builds;
 mod figure;
+mod house;
 mod ledger_sessions;
+mod memory;
 mod pickup;
 mod rebuild;
+mod starts;
 mod table;
 
 use crate::args::BenchArgs;
@@ -18,6 +22,7 @@ use crate::stack::{start_databases, stop_all};
 use crate::state::{Lock, StateDir};
 
 use figure::{Bed, Figure};
+use house::House;
 use table::Row;
 
 /// All figures, in the order of the table.
@@ -26,6 +31,9 @@ fn figures() -> Vec<Box<dyn Figure>> {
         vec![Box::new(ledger_sessions::Throughput), Box::new(ledger_sessions::Latency)];
     figures.extend(pickup::figures());
     figures.extend([Box::new(rebuild::Rate) as Box<dyn Figure>, Box::new(rebuild::Growth)]);
+    figures.extend([Box::new(starts::Cold) as Box<dyn Figure>, Box::new(starts::WarmHalf)]);
+    figures.extend([Box::new(starts::WarmMost) as Box<dyn Figure>, Box::new(memory::Idle)]);
+    figures.extend([Box::new(memory::Many) as Box<dyn Figure>, Box::new(builds::Build)]);
     figures
 }
 
@@ -74,7 +82,8 @@ async fn measure(
     environment.set(&variables::REDIS_URL, databases.redis_url);
     containrlab_store::migrate(&crates::database_url(&environment)?).await?;
     let settings = containrlab_store::Settings { pool_size: figure::WRITERS, ..crates::store(&environment)? };
-    let bed = Bed { store: containrlab_store::Store::connect(settings).await? };
+    let house = House::new(environment, stack.clone(), state.clone(), progress.clone());
+    let bed = Bed { store: containrlab_store::Store::connect(settings).await?, house };
     let mut rows = Vec::new();
     for figure in figures {
         let step = progress.step(figure.name());
@@ -83,5 +92,6 @@ async fn measure(
         step.done("measured");
         rows.push(row);
     }
+    bed.house.leave().await;
     Ok(rows)
 }

@@ -3,11 +3,11 @@
 //! Signs in as a local learner, starts a lab, waits for the sandbox, puts the reference solution, runs `docker version` in the
 //! terminal, submits, follows the live updates, and prints the verdict and the timeline. Ends with 0 only on a real pass.
 
-mod client;
-mod live;
+pub(crate) mod client;
+pub(crate) mod live;
 mod report;
 mod solution;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,7 @@ async fn learn(
 }
 
 /// Ends the session and waits until it is over.
-async fn end(client: &Client, session: &str) -> Result<(), Failure> {
+pub(crate) async fn end(client: &Client, session: &str) -> Result<(), Failure> {
     let path = format!("/api/sessions/{session}");
     client.delete(&path).await?;
     let mut live = Live::follow(client, session).await?;

@@ -27,11 +27,31 @@ pub(crate) async fn run(client: &Client, session: &str, command: &str) -> Result
     })
 }
 
+/// Opens the session's main terminal and waits for the first bytes of its prompt.
+pub(crate) async fn prompt(client: &Client, session: &str) -> Result<(), Failure> {
+    let broken =
+        |error: &dyn std::fmt::Display| Failure::Client(format!("The terminal's connection broke: {error}."));
+    let request = client.web_socket(&path(session))?;
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.map_err(|error| broken(&error))?;
+    while let Some(message) = socket.next().await {
+        if let Message::Binary(bytes) = message.map_err(|error| broken(&error))?
+            && bytes.len() > 8
+        {
+            let _ = socket.close(None).await;
+            return Ok(());
+        }
+    }
+    Err(Failure::Client("The terminal's connection ended before there was a prompt.".into()))
+}
+
+fn path(session: &str) -> String {
+    format!("/api/sessions/{session}/terminal/ws?terminal=main&from=0&cols=100&rows=30")
+}
+
 async fn converse(client: &Client, session: &str, command: &str) -> Result<String, Failure> {
     let broken =
         |error: &dyn std::fmt::Display| Failure::Client(format!("The terminal's connection broke: {error}."));
-    let request = client
-        .web_socket(&format!("/api/sessions/{session}/terminal/ws?terminal=main&from=0&cols=100&rows=30"))?;
+    let request = client.web_socket(&path(session))?;
     let (socket, _) = tokio_tungstenite::connect_async(request).await.map_err(|error| broken(&error))?;
     let (mut typing, mut screen) = socket.split();
     let mut typed = false;

@@ -7,6 +7,7 @@
 //! and in the names of the volumes.
 
 mod agent_client;
+mod baseline;
 mod claim;
 mod container;
 mod create;

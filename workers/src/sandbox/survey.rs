@@ -48,6 +48,8 @@ pub struct CauseOfDeath {
 pub struct SandboxUsage {
     /// Memory in use, without what the kernel only caches.
     pub memory_bytes: Option<u64>,
+    /// Memory that belongs to its processes and to no file.
+    pub anonymous_bytes: Option<u64>,
     /// What it has written beyond the lab images.
     pub disk_bytes: Option<u64>,
     /// Processes and threads.
@@ -204,14 +206,21 @@ impl Sandboxes {
             Some(Err(source)) => return Err(SandboxError::engine("measure a sandbox", source)),
             None => return Err(SandboxError::Gone(id)),
         };
-        let memory_bytes = stats.memory_stats.and_then(|memory| {
-            let parts = memory.stats.unwrap_or_default();
+        let memory = stats.memory_stats.unwrap_or_default();
+        let parts = memory.stats.unwrap_or_default();
+        let anonymous_bytes = parts.get("total_rss").or_else(|| parts.get("anon")).copied();
+        let memory_bytes = memory.usage.map(|usage| {
             // As `docker stats` counts: version 1 of control groups calls it one way, version 2 the other.
             let cached = parts.get("total_inactive_file").or_else(|| parts.get("inactive_file")).copied();
-            Some(memory.usage?.saturating_sub(cached.unwrap_or(0)))
+            usage.saturating_sub(cached.unwrap_or(0))
         });
         let pids = stats.pids_stats.and_then(|pids| pids.current);
-        Ok(SandboxUsage { memory_bytes, disk_bytes: self.inner.store.used_bytes(id).await?, pids })
+        Ok(SandboxUsage {
+            memory_bytes,
+            anonymous_bytes,
+            disk_bytes: self.inner.store.used_bytes(id).await?,
+            pids,
+        })
     }
 
     /// Whether a sandbox can write hardly anything more to its disk: its quota is used up, or there is no room for anybody.

@@ -1,0 +1,99 @@
+//! The whole system for figures that need one: started by the first that does, and shared by all.
+
+use containrlab_domain::ids::{LeaseId, RunnerId, SandboxId, SessionId};
+use containrlab_workers::sandbox::{Role, SandboxError, SandboxSpec, Sandboxes};
+use tokio::sync::{Mutex, OnceCell};
+use uuid::Uuid;
+
+use super::starts::Times;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::settings::{Environment, Stack, crates, variables};
+use crate::stack::{System, start};
+use crate::state::StateDir;
+
+/// A system that may be running.
+pub(super) struct House {
+    environment: Environment,
+    stack: Stack,
+    state: StateDir,
+    progress: Progress,
+    running: OnceCell<Running>,
+    /// What starting sessions took: several figures say something of it.
+    pub(super) times: OnceCell<Times>,
+}
+
+/// A system that runs.
+pub(super) struct Running {
+    system: Mutex<Option<System>>,
+    /// Where its api is.
+    pub(super) url: String,
+    /// The runner's sandboxes, to look at.
+    pub(super) runners: Sandboxes,
+    /// Sandboxes that no runner knows of.
+    pub(super) own: Sandboxes,
+}
+
+impl House {
+    pub(super) fn new(environment: Environment, stack: Stack, state: StateDir, progress: Progress) -> Self {
+        let (running, times) = (OnceCell::new(), OnceCell::new());
+        Self { environment, stack, state, progress, running, times }
+    }
+
+    /// The system; started if it isn't.
+    pub(super) async fn running(&self) -> Result<&Running, Failure> {
+        self.running.get_or_try_init(|| self.start()).await
+    }
+
+    async fn start(&self) -> Result<Running, Failure> {
+        let mut environment = self.environment.clone();
+        environment.set(&variables::API_LISTEN, "127.0.0.1:0");
+        environment.set(&variables::SANDBOX_WARM_MIN, "1");
+        environment.set(&variables::SANDBOX_WARM_MAX, "1");
+        environment.set(&variables::STATE_DIR, self.state.root().display().to_string());
+        // Its databases run already.
+        let of = |variable| environment.text(variable).map(str::to_owned);
+        let stack = Stack {
+            database_url: of(&variables::DATABASE_URL),
+            redis_url: of(&variables::REDIS_URL),
+            api: Stack::read(&environment)?.api,
+            ..self.stack.clone()
+        };
+        let system = start(&environment, &stack, &self.state, &self.progress).await?;
+        self.state.name_installation(&mut environment)?;
+        let settings = crates::sandboxes(&environment)?;
+        let runners = Sandboxes::connect(settings.clone()).await.map_err(failure)?;
+        let mut settings = settings;
+        settings.runner = RunnerId(Uuid::now_v7());
+        let own = Sandboxes::connect(settings).await.map_err(failure)?;
+        for sandboxes in [&runners, &own] {
+            sandboxes.prepare(&|_| {}).await.map_err(failure)?;
+        }
+        Ok(Running { url: system.url.clone(), system: Mutex::new(Some(system)), runners, own })
+    }
+
+    /// Stops watching over the system, so that it can be stopped, and removes what was made beside it.
+    pub(super) async fn leave(&self) {
+        let Some(running) = self.running.get() else { return };
+        if let Err(error) = running.own.reap(&std::collections::HashSet::new()).await {
+            self.progress.say(&format!("Something of the measurement stays: {error}."));
+        }
+        if let Some(system) = running.system.lock().await.take() {
+            system.let_go().await;
+        }
+    }
+}
+
+/// A sandbox for nobody.
+pub(super) fn nobodys() -> SandboxSpec {
+    SandboxSpec {
+        id: SandboxId(Uuid::now_v7()),
+        role: Role::Verifier,
+        session: SessionId(Uuid::nil()),
+        lease: LeaseId(Uuid::nil()),
+    }
+}
+
+pub(super) fn failure(error: SandboxError) -> Failure {
+    Failure::Plain(format!("A sandbox could not be measured: {error}."))
+}
