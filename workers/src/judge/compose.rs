@@ -101,12 +101,12 @@ impl Inspected {
         ports.get(&format!("{port}/tcp"))?.as_ref()?.first()?.host_port.parse().ok()
     }
 
-    /// Whether nothing about it changes by waiting.
-    fn is_decided(&self, must_be_healthy: bool) -> bool {
+    /// Whether nothing about it changes by waiting. What was not started when `up` gave up stays so.
+    fn is_decided(&self, must_be_healthy: bool, gave_up: bool) -> bool {
         match self.state() {
             ContainerState::Running => !must_be_healthy || self.health() != "starting",
             ContainerState::Exited { .. } => self.restart_count == 0 || self.restart_count >= RESTARTS,
-            ContainerState::NotStarted { .. } => false,
+            ContainerState::NotStarted { .. } => gave_up,
         }
     }
 }
@@ -149,7 +149,7 @@ pub(super) async fn up(
     let mut looks = Looks::new();
     let services = loop {
         let services = services(agent).await?;
-        let is_decided = services.iter().all(|service| service.is_decided(healthy));
+        let is_decided = services.iter().all(|service| service.is_decided(healthy, !said.is_fine()));
         if (is_decided && made.elapsed() >= MOMENT)
             || (started.elapsed() >= limit && made.elapsed() >= MOMENT)
         {

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "stock is starting"
+exec python app.py
