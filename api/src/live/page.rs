@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use containrlab_domain::ids::SessionId;
+use containrlab_domain::session::Phase;
 use containrlab_web_templates::live::event_data;
 use containrlab_web_templates::{LogChunk, LogPartial, StatusPartial, Template};
 use jiff::Timestamp;
@@ -108,7 +109,9 @@ impl Follower {
             self.snapshot = Some(snapshot);
         }
         let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
-        if let Some(ports) = self.ports.now() {
+        // Without a sandbox there are none; of one that lives nobody says any before it was asked.
+        let is_ready = snapshot.session.phase == Phase::Ready;
+        if let Some(ports) = if is_ready { self.ports.now() } else { Some(Vec::new()) } {
             let partial = |_: &str| view::ports(&self.app, &snapshot.session, &ports);
             add_part(&mut events, &mut self.sent, "ports", partial)?;
         }

@@ -71,7 +71,6 @@ async fn step(
     let phase = row.phase;
     let runner = if phase == Phase::Ready { runner::of_session(app, &row).await? } else { None };
     let Some(runner) = runner else {
-        tell(sender, Vec::new());
         tokio::time::sleep(PAUSE).await;
         return Ok(phase != Phase::Ended);
     };

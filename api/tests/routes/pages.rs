@@ -53,7 +53,8 @@ async fn a_page_follows_its_session() {
     let first = parts(&mut stream).await;
     let names: Vec<_> = first.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["status", "files", "jobs", "verdict", "hints", "timeline"]);
-    assert!(first[0].1.contains("data-stage=\"in-line\""), "{}", first[0].1);
+    // There is room, and nobody before it.
+    assert!(first[0].1.contains("data-stage=\"requested\""), "{}", first[0].1);
 
     let lease = runner.begin(id).await;
     stream.until(|event| event.name == "status" && event.data.contains("data-stage=\"preparing\"")).await;
@@ -132,6 +133,7 @@ async fn nothing_is_sent_while_nothing_changes() {
     let id = ada.start("lab1").await;
     let mut stream = ada.listen(&format!("/sessions/{id}/live")).await;
     parts(&mut stream).await;
+    assert_eq!(stream.named("ports").await.data.matches("href").count(), 0, "no sandbox, no ports");
     // Three ticks of the bell, at each of which a session that waits in line is read again.
     let silence = tokio::time::timeout(std::time::Duration::from_millis(3200), stream.next()).await;
     assert!(silence.is_err(), "{silence:?}");

@@ -60,5 +60,5 @@ async fn the_solution_is_shown_after_a_pass_and_that_is_an_event() {
 
     let bob = api.person("Bob").await;
     bob.get(path).await.problem(403, "solution_not_yet");
-    ada.get("/api/labs/lab9/solution").await.problem(404, "no_such_lab");
+    ada.get("/api/labs/no-such-lab/solution").await.problem(404, "no_such_lab");
 }
