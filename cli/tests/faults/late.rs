@@ -32,12 +32,11 @@ async fn a_late_outcome_is_refused_and_counted() {
     assert_eq!(judged, 4, "submitted, begun, begun again, judged");
 
     house.runner_with(slow).resume();
-    let refused = until("the late outcome is counted", async || {
-        let counters = house.counters(&store, slow).await;
-        (counters["job_outcomes_refused"] > 0).then_some(counters)
+    // Whether it hears first that its lease is lost, or comes to its end first: what it then says is refused.
+    until("the late outcome is counted", async || {
+        (house.counters(&store, slow).await["job_outcomes_refused"] > 0).then_some(())
     })
     .await;
-    assert!(refused["job_leases_lost"] > 0, "{refused:?}");
     assert_eq!(store.load::<Attempt>(attempt.0).await.expect("a read").1, judged, "not a word more");
     // Neither the one's verifier nor the other's is left; nor is the session's sandbox, if it went with its runner.
     until("no sandbox is without an owner", async || {
