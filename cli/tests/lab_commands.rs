@@ -167,6 +167,53 @@ fn a_folder_is_judged_by_its_files() {
 }
 
 #[test]
+fn a_scenario_becomes_a_lab_that_is_accepted_with_a_report_of_what_did_not_fit() {
+    let (labs, scenario) = (folder(), folder());
+    let index = r#"{"title": "Hello", "description": "A file.", "details": {"intro": {"text": "intro.md"},
+        "steps": [{"title": "Make it", "text": "step.md", "verify": "verify.sh"}],
+        "assets": {"host01": [{"file": "*", "target": "/root"}, {"file": "x", "target": "/opt"}]}},
+        "backend": {"imageid": "ubuntu"}}"#;
+    for (path, content) in [
+        ("Hello World/index.json", index),
+        ("Hello World/intro.md", "Hi.\n"),
+        ("Hello World/step.md", "`touch /root/a`{{exec}}\n"),
+        ("Hello World/verify.sh", "test -e /root/a\n"),
+        ("Hello World/assets/b/c.txt", "c"),
+    ] {
+        write(&scenario, path, content);
+    }
+    let from = scenario.path().join("Hello World");
+    let made = containrlab(labs.path(), &["lab", "import", path(&from), "--json"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let report = json(&made);
+    assert_eq!(
+        (&report["lab"], &report["errors"], &report["source"]),
+        (&"hello-world".into(), &0.into(), &"scenario".into())
+    );
+    let left_out = report["notes"].as_array().expect("notes").iter().find(|note| note["place"] == "assets/x");
+    assert_eq!(left_out.expect("what goes elsewhere is told")["kind"], "left_out");
+    let lab = labs.path().join("hello-world");
+    assert_eq!(fs::read_to_string(lab.join("starter/b/c.txt")).expect("an asset"), "c");
+    assert_eq!(
+        fs::read_to_string(lab.join("checks/step1-verify.sh")).expect("a script"),
+        "test -e /workspace/a\n"
+    );
+    let checked = containrlab(labs.path(), &["lab", "check", "hello-world"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+
+    // Nothing is written over, and a second place can be named.
+    let again = containrlab(labs.path(), &["lab", "import", path(&from)]);
+    assert_eq!(again.status.code(), Some(64), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).contains("--to"), "{}", text(&again.stderr));
+    let other = labs.path().join("other");
+    let said = containrlab(labs.path(), &["lab", "import", path(&from), "--to", path(&other)]);
+    assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+    assert!(text(&said.stdout).contains("Could not come along:\n  assets/x: "), "{}", text(&said.stdout));
+    let none = containrlab(labs.path(), &["lab", "import", path(other.join("steps").as_path())]);
+    assert_eq!(none.status.code(), Some(64), "{}", text(&none.stderr));
+}
+
+#[test]
 fn what_is_called_wrongly_ends_with_64() {
     let folder = folder();
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("app.py")).expect("a link");

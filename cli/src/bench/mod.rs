@@ -10,6 +10,7 @@ mod memory;
 mod pickup;
 mod rebuild;
 mod starts;
+mod static_checks;
 mod table;
 
 use crate::args::BenchArgs;
@@ -34,6 +35,8 @@ fn figures() -> Vec<Box<dyn Figure>> {
     figures.extend([Box::new(starts::Cold) as Box<dyn Figure>, Box::new(starts::WarmHalf)]);
     figures.extend([Box::new(starts::WarmMost) as Box<dyn Figure>, Box::new(memory::Idle)]);
     figures.extend([Box::new(memory::Many) as Box<dyn Figure>, Box::new(builds::Build)]);
+    figures.push(Box::new(static_checks::Promise));
+    figures.push(Box::new(static_checks::BesideReader));
     figures
 }
 

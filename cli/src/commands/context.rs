@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use containrlab_domain::context::{BuildContext, ContextPath, DockerIgnore};
+use containrlab_domain::context::{BuildContext, ContextPath, DockerIgnore, IgnoreFault};
 use containrlab_domain::judge::{DOCKERFILE, DOCKERIGNORE};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ struct Report {
     sent: usize,
     left_out: usize,
     sent_bytes: u64,
+    /// Lines of .dockerignore that mean nothing.
+    faults: Vec<IgnoreFault>,
 }
 
 /// Says of each path whether a build would send it, and which rule decided.
@@ -37,12 +39,13 @@ pub(crate) fn run(args: &ContextArgs) -> Result<u8, Failure> {
     let entries = folder::list(&args.folder, &|_| true)?;
     let has_ignore = entries.iter().any(|entry| entry.path == DOCKERIGNORE);
     let ignore = if has_ignore { read(&args.folder.join(DOCKERIGNORE))? } else { Vec::new() };
-    let context = BuildContext::new(DockerIgnore::parse(&String::from_utf8_lossy(&ignore)), DOCKERFILE);
+    let context = BuildContext::new(DockerIgnore::read(&ignore), DOCKERFILE);
     let paths = context.explain(entries.iter().map(|entry| entry.path.as_str()));
     let sent = paths.iter().filter(|path| path.included).count();
     let sizes = entries.iter().zip(&paths).filter(|(_, path)| path.included);
     let sent_bytes = sizes.map(|(entry, _)| entry.size).sum();
-    let report = Report { left_out: paths.len() - sent, sent, sent_bytes, paths };
+    let faults = context.ignore().faults().to_vec();
+    let report = Report { left_out: paths.len() - sent, sent, sent_bytes, paths, faults };
     if args.json {
         println!("{}", super::json(&report)?);
         return Ok(0);
@@ -51,6 +54,9 @@ pub(crate) fn run(args: &ContextArgs) -> Result<u8, Failure> {
         let word = if path.included { "sent    " } else { "left out" };
         let rule = path.rule.as_deref().map(|rule| format!("   ({})", plain(rule))).unwrap_or_default();
         println!("{word}  {}{rule}", plain(&path.path));
+    }
+    for fault in &report.faults {
+        println!("warning: {DOCKERIGNORE}:{}: {}", fault.line, fault.message);
     }
     println!(
         "{} paths are sent ({} bytes), {} are left out",

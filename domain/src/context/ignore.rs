@@ -38,6 +38,16 @@ const MAX_RULES: usize = 2000;
 #[derive(Debug, Clone, Default)]
 pub struct DockerIgnore {
     rules: Vec<Rule>,
+    faults: Vec<IgnoreFault>,
+}
+
+/// A line of a `.dockerignore` that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IgnoreFault {
+    /// Its number, counted from 1.
+    pub line: u32,
+    /// What is wrong, in a sentence.
+    pub message: String,
 }
 
 impl DockerIgnore {
@@ -55,6 +65,8 @@ impl DockerIgnore {
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut rules = Vec::new();
+        let mut faults = Vec::new();
+        let mut fault = |line, message: &str| faults.push(IgnoreFault { line, message: message.to_owned() });
         let mut room = MAX_GLOB_BYTES;
         for (number, line) in (1..).zip(text.lines()) {
             // A comment starts the line: Docker looks for `#` before it trims.
@@ -66,22 +78,57 @@ impl DockerIgnore {
                 Some(rest) => (true, rest.trim()),
                 None => (false, pattern),
             };
+            if includes && pattern.is_empty() {
+                fault(number, "A ! alone takes nothing back in, and a build refuses the file.");
+            }
             let cleaned = clean(pattern);
             // A lone `.` (or `/`) is no path of the context.
             if cleaned.is_empty() {
                 continue;
             }
             if rules.len() == MAX_RULES {
+                fault(
+                    number,
+                    "There are more patterns than anybody needs; from this line on they are not read.",
+                );
                 break;
             }
-            rules.push(Rule {
-                text: line.trim().to_owned(),
-                line: number,
-                includes,
-                pattern: Pattern::read(cleaned, &mut room),
-            });
+            let is_too_long = cleaned.len() > room;
+            let read = Pattern::read(cleaned, &mut room);
+            if matches!(read, Pattern::Nothing) {
+                fault(
+                    number,
+                    match is_too_long {
+                        true => {
+                            "The patterns with special characters are longer than anybody needs; this one is not read."
+                        }
+                        false => {
+                            "The pattern is malformed, and a build refuses the file: a [ without its ], or a \\ at the end."
+                        }
+                    },
+                );
+            }
+            rules.push(Rule { text: line.trim().to_owned(), line: number, includes, pattern: read });
         }
-        Self { rules }
+        Self { rules, faults }
+    }
+
+    /// Reads the bytes of a `.dockerignore`, whatever they are: what is no UTF-8 is told as a fault of its line.
+    pub fn read(bytes: &[u8]) -> Self {
+        let mut ignore = Self::parse(&String::from_utf8_lossy(bytes));
+        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            if std::str::from_utf8(line).is_err() {
+                let message = "The line is not valid UTF-8; save the file in that encoding.".to_owned();
+                ignore.faults.push(IgnoreFault { line: number, message });
+            }
+        }
+        ignore.faults.sort_by_key(|fault| fault.line);
+        ignore
+    }
+
+    /// The lines that mean nothing, in order.
+    pub fn faults(&self) -> &[IgnoreFault] {
+        &self.faults
     }
 
     /// The rules in order.

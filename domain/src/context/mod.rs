@@ -7,4 +7,4 @@ mod glob;
 mod ignore;
 
 pub use glob::GoGlob;
-pub use ignore::{BuildContext, ContextPath, DockerIgnore, Rule};
+pub use ignore::{BuildContext, ContextPath, DockerIgnore, IgnoreFault, Rule};

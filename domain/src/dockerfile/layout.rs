@@ -261,10 +261,14 @@ fn clean(path: &str) -> String {
     join("/", path).trim_start_matches('/').to_owned()
 }
 
-/// Joins like `cd`: an absolute second path replaces the first.
+/// Folders with longer paths are not followed: ten thousand `WORKDIR a` would each take longer than the one before.
+const MAX_PATH_BYTES: usize = 512;
+
+/// Joins like `cd`: an absolute second path replaces the first. What is too long stays in the first.
 fn join(base: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     let base = if path.starts_with('/') { "" } else { base };
+    let path = if base.len() + path.len() > MAX_PATH_BYTES { "" } else { path };
     for part in base.split('/').chain(path.split('/')) {
         match part {
             "" | "." => {}

@@ -220,7 +220,17 @@ impl Reader {
                         .suggest("# escape=\\ or # escape=`"),
                 ),
             },
-            "syntax" => self.syntax = Some(value.to_owned()),
+            "syntax" => {
+                self.syntax = Some(value.to_owned());
+                let name = value.strip_prefix("docker.io/").unwrap_or(value);
+                if !name.starts_with("docker/dockerfile") {
+                    diagnostics.push(Diagnostic::warning(
+                        "foreign_syntax",
+                        line,
+                        format!("The file asks for {value} to read it. It is read here as Docker's own syntax, and may mean something else there."),
+                    ));
+                }
+            }
             _ => {}
         }
         self.seen_directives.push(name);

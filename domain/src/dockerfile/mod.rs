@@ -69,6 +69,14 @@ impl Dockerfile {
         while let Some(line) = reader.next_line(&mut diagnostics) {
             instructions.push(Instruction::read(line, reader.escape(), &mut diagnostics));
         }
+        // One sentence in place of one for each line that is no UTF-8.
+        if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            instructions.clear();
+            diagnostics = vec![
+                Diagnostic::error("utf16", 1, "The file is saved as UTF-16; a build reads UTF-8 only.")
+                    .suggest("save the file as UTF-8"),
+            ];
+        }
         diagnostic::check_order(&instructions, reader.line_count(), &mut diagnostics);
         diagnostics.sort_by_key(|d| (d.line, d.severity));
         Self {

@@ -6,6 +6,7 @@ use super::check::Check;
 use super::checks::Answer;
 use super::facts::Facts;
 use super::fault::platform_fault;
+use super::notes::notes;
 use super::observation::{Observation, Observed};
 use super::plan::{Action, Plan};
 use super::subject::Subject;
@@ -28,6 +29,12 @@ pub fn static_findings(lab: &Lab, files: &LabFiles) -> Vec<Finding> {
     let nothing_done = Plan { steps: Vec::new(), limits: lab.limits };
     judge(Facts { lab, subject: &subject, plan: &nothing_done, observations: &BTreeMap::new(), current: "" })
         .0
+}
+
+/// What is doubtful about the files but breaks no rule of a lab, in sentences.
+pub fn static_notes(files: &LabFiles) -> Vec<String> {
+    let dockerfile = Subject::dockerfile(files);
+    notes(&Subject::new(files, dockerfile.as_ref()))
 }
 
 /// The verdict about these files, once the plan's steps are done.
@@ -159,20 +166,4 @@ fn metrics(plan: &Plan, observations: &[Observation]) -> BTreeMap<String, f64> {
         }
     }
     metrics
-}
-
-/// What is doubtful about the Dockerfile but breaks no rule of the lab.
-fn notes(subject: &Subject<'_>) -> Vec<String> {
-    let Some(graph) = &subject.graph else { return Vec::new() };
-    graph
-        .file
-        .diagnostics
-        .iter()
-        .chain(&graph.diagnostics)
-        .filter(|d| d.severity == crate::dockerfile::Severity::Warning)
-        .map(|d| match &d.suggestion {
-            Some(suggestion) => format!("Dockerfile line {}: {} Better: {suggestion}.", d.line, d.message),
-            None => format!("Dockerfile line {}: {}", d.line, d.message),
-        })
-        .collect()
 }

@@ -18,6 +18,7 @@ mod evaluate;
 mod facts;
 mod fault;
 mod http_expectation;
+mod notes;
 mod observation;
 mod plan;
 mod planner;
@@ -32,7 +33,7 @@ pub use compose_observation::{
     ComposeConfigObserved, ComposeObserved, RESTARTS, ReachObserved, ServiceObserved,
 };
 pub use container_spec::ContainerSpec;
-pub use evaluate::{evaluate, static_findings};
+pub use evaluate::{evaluate, static_findings, static_notes};
 pub use http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
 pub use observation::{
     BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,

@@ -27,10 +27,7 @@ impl<'a> Subject<'a> {
 
     /// Puts together what the checks look at.
     pub fn new(files: &'a LabFiles, dockerfile: Option<&'a Dockerfile>) -> Self {
-        let ignore = files
-            .get(DOCKERIGNORE)
-            .map(|bytes| DockerIgnore::parse(&String::from_utf8_lossy(bytes)))
-            .unwrap_or_default();
+        let ignore = files.get(DOCKERIGNORE).map(|bytes| DockerIgnore::read(bytes)).unwrap_or_default();
         let context = BuildContext::new(ignore, DOCKERFILE);
         let copyable = files.keys().filter(|path| context.includes(path)).cloned().collect();
         Self { files, graph: dockerfile.map(StageGraph::new), context, copyable }

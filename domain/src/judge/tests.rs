@@ -1,5 +1,6 @@
 //! The judge judges meaning, not spelling: the cases that the original got wrong, and their neighbours.
 
+mod bad_input;
 mod caches;
 mod compose;
 mod containers;

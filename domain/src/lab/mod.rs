@@ -4,6 +4,7 @@
 //! starter), and `wrong/<name>/` (an overlay on the solution with an `expect.toml` that names the codes it must fail with). `labs/README.md` tells
 //! authors how to write one. [`Lab::parse`] reads all of it and tells every problem at once, with line and suggestion.
 
+pub mod import;
 mod manifest;
 mod markdown;
 mod nearest;

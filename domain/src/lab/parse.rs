@@ -32,7 +32,7 @@ pub(super) fn parse(slug: LabSlug, files: LabFiles) -> Result<Lab, Vec<LabProble
 
     let places = steps.iter().map(|step| (step.id.clone(), step.file.clone())).collect();
     let steps = read_steps(steps, &files, &mut problems);
-    check_links(&steps, &places, &description, &mut problems);
+    check_links(&steps, &places, &description, &files, &mut problems);
     if is_whole {
         check_references(&steps, &hints, &checks, &mut problems);
     }
@@ -264,6 +264,7 @@ fn check_links(
     steps: &[TextStep],
     places: &BTreeMap<String, Option<String>>,
     description: &str,
+    files: &LabFiles,
     problems: &mut Vec<LabProblem>,
 ) {
     let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
@@ -273,7 +274,13 @@ fn check_links(
     });
     for (place, text) in texts.chain([(DESCRIPTION.to_owned(), description)]) {
         for (line, target) in links(text) {
-            let Some(anchor) = target.strip_prefix('#') else { continue };
+            let Some(anchor) = target.strip_prefix('#') else {
+                problems.extend(
+                    dead_link(&target, files)
+                        .map(|what| LabProblem { line: Some(line), ..LabProblem::new(place.as_str(), what) }),
+                );
+                continue;
+            };
             if !ids.contains(&anchor) {
                 let meant =
                     nearest(anchor, ids.iter().copied()).map(|meant| format!("did you mean #{meant}?"));
@@ -284,6 +291,26 @@ fn check_links(
             }
         }
     }
+}
+
+/// What is wrong about a link that is no anchor: a page shows addresses and pages of the site, and no file of the lab.
+fn dead_link(target: &str, files: &LabFiles) -> Option<String> {
+    let path = target.split(['#', '?', ' ']).next().unwrap_or_default();
+    if path.is_empty() {
+        return Some("a link leads nowhere".to_owned());
+    }
+    if path.starts_with('/') || target.contains("://") || target.starts_with("mailto:") {
+        return None;
+    }
+    let is_there = files.contains_key(path.trim_start_matches("./"));
+    Some(match is_there {
+        true => format!(
+            "the link {target} leads to a file of the lab, which no page shows: link to a step by #its-id"
+        ),
+        false => format!(
+            "the link {target} leads to no file of the lab, and to no address: one begins with https://"
+        ),
+    })
 }
 
 fn check_references(steps: &[TextStep], hints: &[Hint], checks: &[Check], problems: &mut Vec<LabProblem>) {

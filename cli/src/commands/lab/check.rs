@@ -12,25 +12,26 @@ use crate::failure::Failure;
 
 /// Checks labs; 1 when one of them has an error.
 pub(super) fn run(folders: &[PathBuf]) -> Result<u8, Failure> {
-    let mut errors = 0;
-    for folder in folders {
-        match LoadedLab::load(folder) {
-            Ok(loaded) => errors += check_answers(folder, &loaded.lab),
-            Err(fault) => {
-                if let Some(error) = &fault.unreadable {
-                    say(folder, None, &error.to_string(), None);
-                    errors += 1;
-                }
-                for problem in &fault.problems {
-                    let place = Some((problem.file.as_str(), problem.line));
-                    say(folder, place, &problem.what, problem.suggestion.as_deref());
-                    errors += 1;
-                }
-            }
-        }
-    }
+    let errors: usize = folders.iter().map(|folder| errors_of(folder)).sum();
     println!("{} labs checked, {errors} errors", folders.len());
     Ok(u8::from(errors > 0))
+}
+
+/// Prints the errors of one lab, and gives their number.
+pub(super) fn errors_of(folder: &Path) -> usize {
+    match LoadedLab::load(folder) {
+        Ok(loaded) => check_answers(folder, &loaded.lab),
+        Err(fault) => {
+            if let Some(error) = &fault.unreadable {
+                say(folder, None, &error.to_string(), None);
+            }
+            for problem in &fault.problems {
+                let place = Some((problem.file.as_str(), problem.line));
+                say(folder, place, &problem.what, problem.suggestion.as_deref());
+            }
+            usize::from(fault.unreadable.is_some()) + fault.problems.len()
+        }
+    }
 }
 
 /// Holds solution and wrong answers against the checks that need no engine.

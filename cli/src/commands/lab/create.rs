@@ -39,12 +39,7 @@ pub(super) fn run(labs: &Path, slug: &str) -> Result<u8, Failure> {
     let slug =
         LabSlug::new(slug).map_err(|error| Failure::Usage(format!("{slug:?} is no lab's name: {error}.")))?;
     let folder = labs.join(slug.to_string());
-    let order = lab_folders(labs)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|folder| Some(LoadedLab::load(folder).ok()?.lab.order))
-        .max()
-        .map_or(1, |last| last + 1);
+    let order = next_order(labs);
     if folder.exists() {
         return Err(Failure::Usage(format!("{} is there already.", folder.display())));
     }
@@ -57,4 +52,14 @@ pub(super) fn run(labs: &Path, slug: &str) -> Result<u8, Failure> {
     }
     println!("{} is a lab that works. Change it, then: containrlab lab check {slug}", folder.display());
     Ok(0)
+}
+
+/// The place behind all labs that are there.
+pub(super) fn next_order(labs: &Path) -> u32 {
+    lab_folders(labs)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|folder| Some(LoadedLab::load(folder).ok()?.lab.order))
+        .max()
+        .map_or(1, |last| last + 1)
 }

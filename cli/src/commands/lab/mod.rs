@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod create;
+mod import;
 mod report;
 mod schema;
 mod try_folder;
@@ -56,6 +57,20 @@ pub(crate) enum Lab {
         #[arg(long)]
         quick: bool,
     },
+    /// Make a lab of a Killercoda or Katacoda scenario, or of a lab of the original ContainrLab
+    ///
+    /// Says what was changed on the way and what could not come along. Ends with 1 when `lab check` has something to say
+    /// about what came out, and with 64 when the folder is no such lab.
+    Import {
+        /// The scenario's folder: the one with index.json
+        folder: PathBuf,
+        /// The folder to make [default: LABS_DIR and the folder's name]
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write the JSON Schemas of lab.toml and expect.toml into LABS_DIR, for editors
     Schema,
     /// Print the page of all types of checks, as Markdown
@@ -70,6 +85,7 @@ pub(crate) async fn run(environment: &Environment, what: Lab) -> Result<u8, Fail
         Lab::Try { lab, folder, is_static, json } => {
             try_folder::run(environment, &lab, &folder, is_static, json).await
         }
+        Lab::Import { folder, to, json } => import::run(environment, &folder, to.as_deref(), json),
         Lab::Schema => schema::write(&crates::labs_dir(environment)?),
         Lab::Reference => schema::print_reference(),
         Lab::Verify { labs, quick } => verify::run(environment, &folders(environment, &labs)?, quick).await,

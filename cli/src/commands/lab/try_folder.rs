@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use containrlab_domain::judge::static_findings;
+use containrlab_domain::judge::{static_findings, static_notes};
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 
@@ -63,12 +63,14 @@ async fn judge(
 fn of_files(lab: &Lab, files: &LabFiles) -> Verdict {
     let failures = static_findings(lab, files);
     let passed = failures.is_empty();
+    let mut notes = static_notes(files);
+    notes.push("Only the files were looked at: nothing was built or started.".to_owned());
     Verdict {
         passed,
         status: if passed { VerdictStatus::Passed } else { VerdictStatus::Failed },
         failures,
         checks: Vec::new(),
         metrics: BTreeMap::new(),
-        notes: vec!["Only the files were looked at: nothing was built or started.".to_owned()],
+        notes,
     }
 }
