@@ -141,14 +141,24 @@ fn attempt_command() -> impl Strategy<Value = AttemptCommand> {
             tree: Tree::default().hash(),
             judge_job: JobId(id(4)),
         }),
-        6 => lease.clone().prop_map(|n| AttemptCommand::StartJudging { claim: claim(n), log: RecordingId(id(n)) }),
+        2 => (1..4u8, 5..8u8).prop_map(|(after, job)| AttemptCommand::Rejudge {
+            job: JobId(id(job)),
+            lab: LabVersion::of(b"newer"),
+            after: after.into(),
+        }),
+        8 => (lease.clone(), 4..8u8).prop_map(|(n, job)| AttemptCommand::StartJudging {
+            job: JobId(id(job)),
+            claim: claim(n),
+            log: RecordingId(id(n)),
+        }),
         2 => lease.clone().prop_map(|n| AttemptCommand::ReleaseJudging {
             lease: LeaseId(id(n)),
             reason: "test".to_owned(),
         }),
-        2 => (lease, any::<bool>()).prop_map(move |(n, passed)| AttemptCommand::Judge {
+        4 => (lease, any::<bool>()).prop_map(move |(n, passed)| AttemptCommand::Judge {
             lease: LeaseId(id(n)),
             verdict: verdict(passed),
+            basis: None,
         }),
         2 => any::<bool>().prop_map(|leave| AttemptCommand::ShowSolution { leave }),
     ]
@@ -250,36 +260,53 @@ proptest! {
     }
 
     #[test]
-    fn an_attempt_has_one_verdict_by_the_newest_lease_or_is_given_up(
-        commands in prop::collection::vec(attempt_command(), 0..40)
+    fn an_attempt_has_one_verdict_a_round_by_the_newest_lease_or_is_given_up(
+        commands in prop::collection::vec(attempt_command(), 0..60)
     ) {
         let events = lived::<Attempt>(commands)?;
         let mut starts = 0;
         let mut newest = None;
-        let mut judged = None;
+        let mut passed = false;
         let mut shown = false;
+        let mut owed = None;
         for (n, event) in events.iter().enumerate() {
             match event {
-                AttemptEvent::Submitted { .. } => prop_assert_eq!(n, 0, "handed in once, before all else"),
-                AttemptEvent::JudgingStarted { claim, start_number, .. } => {
-                    prop_assert_eq!(judged, None, "judged again after the verdict");
+                AttemptEvent::Submitted { judge_job, .. } => {
+                    prop_assert_eq!(n, 0, "handed in once, before all else");
+                    owed = Some((*judge_job, 1));
+                }
+                AttemptEvent::RejudgeRequested { job, .. } => {
+                    prop_assert!(owed.is_none() && n > 0, "two verdicts are owed at once");
+                    owed = Some((*job, 2));
+                    starts = 0;
+                }
+                AttemptEvent::JudgingStarted { claim, start_number, .. }
+                | AttemptEvent::RejudgingStarted { claim, start_number, .. } => {
+                    prop_assert!(owed.is_some());
                     starts += 1;
                     prop_assert_eq!(*start_number, starts);
                     prop_assert!(starts <= MAX_STARTS);
                     newest = Some(claim.lease);
                 }
-                AttemptEvent::JudgingReleased { lease, .. } => {
+                AttemptEvent::JudgingReleased { lease, .. } | AttemptEvent::RejudgingReleased { lease, .. } => {
                     prop_assert_eq!(newest.take(), Some(*lease), "given back by whoever holds it");
                 }
-                AttemptEvent::Judged { verdict } => {
-                    prop_assert!(judged.replace(verdict.passed).is_none(), "two verdicts");
+                AttemptEvent::Judged { verdict, .. } | AttemptEvent::Rejudged { verdict, .. } => {
+                    let (job, round) = owed.take().expect("a verdict that nobody asked for");
+                    let is_first = matches!(event, AttemptEvent::Judged { .. });
+                    prop_assert_eq!(is_first, round == 1);
+                    if let AttemptEvent::Rejudged { job: of, .. } = event {
+                        prop_assert_eq!(*of, job);
+                    }
+                    passed |= verdict.passed;
                     let given_up = verdict.status == VerdictStatus::Inconclusive;
                     let may_end = if given_up { starts == MAX_STARTS } else { newest.is_some() };
                     prop_assert!(may_end, "a verdict that nobody may say");
+                    newest = None;
                 }
                 AttemptEvent::SolutionShown { leave } => {
                     prop_assert!(!std::mem::replace(&mut shown, true), "shown twice");
-                    prop_assert_eq!(judged == Some(true), !leave, "by a pass, or else by leave");
+                    prop_assert_eq!(passed, !leave, "by a pass, or else by leave");
                 }
             }
         }

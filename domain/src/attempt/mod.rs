@@ -1,10 +1,20 @@
-//! The attempt: one submission, from the moment it was handed in to its verdict.
+//! The attempt: one submission, from the moment it was handed in to its verdict, and to further verdicts when it is judged again.
+
+mod basis;
+mod comparison;
+#[cfg(test)]
+mod tests;
+
+pub use basis::{Basis, Difference, JudgeKit};
+pub use comparison::{Comparison, FindingName};
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptId, JobId, LabRef, LearnerId, LeaseId, RecordingId, SessionId, TreeHash};
+use crate::ids::{
+    AttemptId, JobId, LabRef, LabVersion, LearnerId, LeaseId, RecordingId, SessionId, TreeHash,
+};
 use crate::job::{Claim, JobCourse, JobRefusal, StartDecision};
 use crate::verdict::Verdict;
 
@@ -26,8 +36,19 @@ pub enum AttemptCommand {
         /// The id of the job that will judge it.
         judge_job: JobId,
     },
+    /// An operator wants it judged again. The verdicts so far stay, beside the new one.
+    Rejudge {
+        /// The id of the job that will judge it.
+        job: JobId,
+        /// The version of the lab to judge it by.
+        lab: LabVersion,
+        /// How many verdicts it has, as far as whoever asks knows: of two who ask at once, one is heard.
+        after: u32,
+    },
     /// A runner takes it to judge.
     StartJudging {
+        /// The job that it works off.
+        job: JobId,
         /// Its claim.
         claim: Claim,
         /// Where the output of the judge's steps is to be kept.
@@ -46,6 +67,8 @@ pub enum AttemptCommand {
         lease: LeaseId,
         /// What the judge says.
         verdict: Verdict,
+        /// What that rests on; `None` when the platform failed before anything was judged.
+        basis: Option<Basis>,
     },
     /// The learner wants to see the lab's solution beside what they handed in.
     ShowSolution {
@@ -93,6 +116,44 @@ pub enum AttemptEvent {
     Judged {
         /// What the judge says.
         verdict: Verdict,
+        /// What that rests on; `None` when the platform failed before anything was judged, and in events from before 1.1.
+        basis: Option<Basis>,
+    },
+    /// An operator wants it judged again; a further verdict is owed.
+    RejudgeRequested {
+        /// The job that judges it.
+        job: JobId,
+        /// The version of the lab to judge it by.
+        lab: LabVersion,
+    },
+    /// A runner took it to judge it again.
+    RejudgingStarted {
+        /// The job that it works off.
+        job: JobId,
+        /// Who holds it.
+        claim: Claim,
+        /// Which start of this job it is, counted from 1.
+        start_number: u32,
+        /// Where the output of the judge's steps is kept.
+        log: RecordingId,
+    },
+    /// The runner gave it back.
+    RejudgingReleased {
+        /// The job that it worked on.
+        job: JobId,
+        /// The lease that it held.
+        lease: LeaseId,
+        /// Stable reason code.
+        reason: String,
+    },
+    /// Judged again.
+    Rejudged {
+        /// The job that did it.
+        job: JobId,
+        /// What the judge says now.
+        verdict: Verdict,
+        /// What that rests on; `None` when the platform failed before anything was judged.
+        basis: Option<Basis>,
     },
     /// The lab's solution was shown to the learner; from now on they may look at it.
     SolutionShown {
@@ -109,12 +170,21 @@ impl DomainEvent for AttemptEvent {
             Self::JudgingReleased { .. } => "JudgingReleased",
             Self::Judged { .. } => "AttemptJudged",
             Self::SolutionShown { .. } => "SolutionShown",
+            Self::RejudgeRequested { .. } => "AttemptRejudgeRequested",
+            Self::RejudgingStarted { .. } => "RejudgingStarted",
+            Self::RejudgingReleased { .. } => "RejudgingReleased",
+            Self::Rejudged { .. } => "AttemptRejudged",
         }
         .to_owned()
     }
 
     fn event_version(&self) -> String {
-        "1.0".to_owned()
+        match self {
+            // 1.1 says what the verdict rests on.
+            Self::Judged { .. } => "1.1",
+            _ => "1.0",
+        }
+        .to_owned()
     }
 }
 
@@ -130,6 +200,12 @@ pub enum AttemptError {
     /// The solution is not for this learner yet.
     #[error("the solution is shown once an attempt has passed")]
     SolutionNotYet,
+    /// A verdict is owed already; another one can be asked for once that is there.
+    #[error("this attempt is being judged right now")]
+    UnderWay,
+    /// Whoever wants it judged again did not know its newest verdict.
+    #[error("this attempt has been judged again since")]
+    JudgedSince,
     /// A worker's word about it is refused.
     #[error(transparent)]
     Job(#[from] JobRefusal),
@@ -138,53 +214,94 @@ pub enum AttemptError {
 /// One submission.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    judging: Option<JobCourse>,
+    newest: Option<Round>,
+    /// What was passed stays passed, however it is judged again.
     passed: bool,
     solution_shown: bool,
 }
 
-impl Attempt {
-    fn decide(&self, command: AttemptCommand) -> Result<Vec<AttemptEvent>, AttemptError> {
-        let judging = || self.judging.as_ref().ok_or(AttemptError::Unknown);
-        match command {
-            AttemptCommand::Submit { attempt, session, learner, lab, tree, judge_job } => {
-                match self.judging {
-                    Some(_) => Err(AttemptError::AlreadySubmitted),
-                    None => {
-                        Ok(vec![AttemptEvent::Submitted { attempt, session, learner, lab, tree, judge_job }])
-                    }
-                }
-            }
-            AttemptCommand::StartJudging { claim, log } => match judging()?.decide_start()? {
-                StartDecision::Start { number } => {
-                    Ok(vec![AttemptEvent::JudgingStarted { claim, start_number: number, log }])
-                }
-                StartDecision::GiveUp => Ok(vec![AttemptEvent::Judged {
-                    verdict: Verdict::inconclusive(
-                        "worker_crashed",
-                        "The judge was started several times and never came to an end; it was given up.",
-                        "This does not count against you. Submit again; if it happens again, tell the operator.",
-                    ),
-                }]),
-            },
-            AttemptCommand::ReleaseJudging { lease, reason } => {
-                judging()?.check(lease)?;
-                Ok(vec![AttemptEvent::JudgingReleased { lease, reason }])
-            }
-            AttemptCommand::Judge { lease, verdict } => {
-                judging()?.check(lease)?;
-                Ok(vec![AttemptEvent::Judged { verdict }])
-            }
-            AttemptCommand::ShowSolution { leave } => {
-                judging()?;
-                match (self.solution_shown, self.passed || leave) {
-                    (true, _) => Ok(Vec::new()),
-                    (false, true) => Ok(vec![AttemptEvent::SolutionShown { leave: leave && !self.passed }]),
-                    (false, false) => Err(AttemptError::SolutionNotYet),
-                }
-            }
+/// One judgement, from its request to its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Round {
+    /// Counted from 1, which is the learner's own submission.
+    number: u32,
+    job: JobId,
+    course: JobCourse,
+}
+
+impl Round {
+    fn started(&self, claim: Claim, start_number: u32, log: RecordingId) -> AttemptEvent {
+        match self.number {
+            1 => AttemptEvent::JudgingStarted { claim, start_number, log },
+            _ => AttemptEvent::RejudgingStarted { job: self.job, claim, start_number, log },
         }
     }
+
+    fn released(&self, lease: LeaseId, reason: String) -> AttemptEvent {
+        match self.number {
+            1 => AttemptEvent::JudgingReleased { lease, reason },
+            _ => AttemptEvent::RejudgingReleased { job: self.job, lease, reason },
+        }
+    }
+
+    fn judged(&self, verdict: Verdict, basis: Option<Basis>) -> AttemptEvent {
+        match self.number {
+            1 => AttemptEvent::Judged { verdict, basis },
+            _ => AttemptEvent::Rejudged { job: self.job, verdict, basis },
+        }
+    }
+}
+
+impl Attempt {
+    fn decide(&self, command: AttemptCommand) -> Result<Vec<AttemptEvent>, AttemptError> {
+        let round = || self.newest.as_ref().ok_or(AttemptError::Unknown);
+        let event = match command {
+            AttemptCommand::Submit { attempt, session, learner, lab, tree, judge_job } => match self.newest {
+                Some(_) => return Err(AttemptError::AlreadySubmitted),
+                None => AttemptEvent::Submitted { attempt, session, learner, lab, tree, judge_job },
+            },
+            AttemptCommand::Rejudge { job, lab, after } => match round()? {
+                round if round.course.is_open() => return Err(AttemptError::UnderWay),
+                round if round.number != after => return Err(AttemptError::JudgedSince),
+                _ => AttemptEvent::RejudgeRequested { job, lab },
+            },
+            AttemptCommand::StartJudging { job, claim, log } => match round()? {
+                // A message that was late: the job that it names has its verdict.
+                round if round.job != job => return Err(JobRefusal::Over.into()),
+                round => match round.course.decide_start()? {
+                    StartDecision::Start { number } => round.started(claim, number, log),
+                    StartDecision::GiveUp => round.judged(given_up(), None),
+                },
+            },
+            AttemptCommand::ReleaseJudging { lease, reason } => {
+                let round = round()?;
+                round.course.check(lease)?;
+                round.released(lease, reason)
+            }
+            AttemptCommand::Judge { lease, verdict, basis } => {
+                let round = round()?;
+                round.course.check(lease)?;
+                round.judged(verdict, basis)
+            }
+            AttemptCommand::ShowSolution { leave } => {
+                round()?;
+                match (self.solution_shown, self.passed || leave) {
+                    (true, _) => return Ok(Vec::new()),
+                    (false, true) => AttemptEvent::SolutionShown { leave: leave && !self.passed },
+                    (false, false) => return Err(AttemptError::SolutionNotYet),
+                }
+            }
+        };
+        Ok(vec![event])
+    }
+}
+
+fn given_up() -> Verdict {
+    Verdict::inconclusive(
+        "worker_crashed",
+        "The judge was started several times and never came to an end; it was given up.",
+        "This does not count against you. Submit again; if it happens again, tell the operator.",
+    )
 }
 
 impl Aggregate for Attempt {
@@ -207,123 +324,28 @@ impl Aggregate for Attempt {
     }
 
     fn apply(&mut self, event: Self::Event) {
-        match (event, &mut self.judging) {
-            (AttemptEvent::Submitted { .. }, judging) => *judging = Some(JobCourse::requested()),
-            (AttemptEvent::JudgingStarted { claim, start_number, .. }, Some(course)) => {
-                course.started(&claim, start_number);
+        match (event, &mut self.newest) {
+            (AttemptEvent::Submitted { judge_job: job, .. }, newest) => {
+                *newest = Some(Round { number: 1, job, course: JobCourse::requested() });
             }
-            (AttemptEvent::JudgingReleased { .. }, Some(course)) => course.released(),
-            (AttemptEvent::Judged { verdict }, Some(course)) => {
-                course.finished();
-                self.passed = verdict.passed;
+            (AttemptEvent::RejudgeRequested { job, .. }, Some(round)) => {
+                *round = Round { number: round.number + 1, job, course: JobCourse::requested() };
+            }
+            (
+                AttemptEvent::JudgingStarted { claim, start_number, .. }
+                | AttemptEvent::RejudgingStarted { claim, start_number, .. },
+                Some(round),
+            ) => round.course.started(&claim, start_number),
+            (AttemptEvent::JudgingReleased { .. } | AttemptEvent::RejudgingReleased { .. }, Some(round)) => {
+                round.course.released();
+            }
+            (AttemptEvent::Judged { verdict, .. } | AttemptEvent::Rejudged { verdict, .. }, Some(round)) => {
+                round.course.finished();
+                self.passed |= verdict.passed;
             }
             (AttemptEvent::SolutionShown { .. }, Some(_)) => self.solution_shown = true,
             // Only a damaged stream has an event before `Submitted`; it stays unknown rather than half known.
             (_, None) => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cqrs_es::test::{AggregateTestExecutor, TestFramework};
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::ids::{LabSlug, LabVersion, RunnerId};
-    use crate::job::MAX_STARTS;
-    use crate::verdict::VerdictStatus;
-    use crate::workspace::Tree;
-
-    fn submitted() -> AttemptEvent {
-        AttemptEvent::Submitted {
-            attempt: AttemptId(Uuid::from_u128(1)),
-            session: SessionId(Uuid::from_u128(2)),
-            learner: LearnerId(Uuid::from_u128(3)),
-            lab: LabRef { slug: LabSlug::new("lab1").unwrap(), version: LabVersion::of(b"lab") },
-            tree: Tree::default().hash(),
-            judge_job: JobId(Uuid::from_u128(4)),
-        }
-    }
-
-    fn lease(n: u128) -> LeaseId {
-        LeaseId(Uuid::from_u128(n))
-    }
-
-    fn started(n: u32) -> AttemptEvent {
-        AttemptEvent::JudgingStarted {
-            claim: Claim { lease: lease(n.into()), runner: RunnerId(Uuid::from_u128(9)) },
-            start_number: n,
-            log: RecordingId(Uuid::from_u128(5)),
-        }
-    }
-
-    fn start(n: u128) -> AttemptCommand {
-        AttemptCommand::StartJudging {
-            claim: Claim { lease: lease(n), runner: RunnerId(Uuid::from_u128(9)) },
-            log: RecordingId(Uuid::from_u128(5)),
-        }
-    }
-
-    fn verdict() -> Verdict {
-        Verdict::inconclusive("test", "A test.", "None.")
-    }
-
-    fn given(events: &[AttemptEvent]) -> AggregateTestExecutor<Attempt> {
-        TestFramework::<Attempt>::with(()).given(events.to_vec())
-    }
-
-    #[test]
-    fn only_the_newest_lease_may_say_the_verdict() {
-        given(&[submitted(), started(1), started(2)])
-            .when(AttemptCommand::Judge { lease: lease(1), verdict: verdict() })
-            .then_expect_error(JobRefusal::StaleLease.into());
-        given(&[submitted(), started(1), started(2)])
-            .when(AttemptCommand::Judge { lease: lease(2), verdict: verdict() })
-            .then_expect_events(vec![AttemptEvent::Judged { verdict: verdict() }]);
-    }
-
-    #[test]
-    fn a_verdict_is_said_once() {
-        given(&[submitted(), started(1), AttemptEvent::Judged { verdict: verdict() }])
-            .when(AttemptCommand::Judge { lease: lease(1), verdict: verdict() })
-            .then_expect_error(JobRefusal::Over.into());
-    }
-
-    #[test]
-    fn an_attempt_that_kills_its_judges_is_inconclusive() {
-        let mut events = vec![submitted()];
-        events.extend((1..=MAX_STARTS).map(started));
-        let judged = given(&events).when(start(99)).inspect_result().unwrap();
-        assert!(matches!(&judged[..], [AttemptEvent::Judged { verdict }]
-            if verdict.status == VerdictStatus::Inconclusive && verdict.failures[0].code == "worker_crashed"));
-    }
-
-    #[test]
-    fn what_was_given_back_can_be_taken_again() {
-        given(&[
-            submitted(),
-            started(1),
-            AttemptEvent::JudgingReleased { lease: lease(1), reason: "sandbox_unreachable".to_owned() },
-        ])
-        .when(start(2))
-        .then_expect_events(vec![started(2)]);
-    }
-
-    #[test]
-    fn the_solution_is_shown_after_a_pass_or_by_leave_and_once() {
-        let judged = |passed| AttemptEvent::Judged { verdict: Verdict { passed, ..verdict() } };
-        let shown = |leave| AttemptEvent::SolutionShown { leave };
-        let show = |leave| AttemptCommand::ShowSolution { leave };
-        let failed = [submitted(), started(1), judged(false)];
-        let passed = [submitted(), started(1), judged(true)];
-        given(&[]).when(show(true)).then_expect_error(AttemptError::Unknown);
-        given(&[submitted()]).when(show(false)).then_expect_error(AttemptError::SolutionNotYet);
-        given(&failed).when(show(false)).then_expect_error(AttemptError::SolutionNotYet);
-        given(&failed).when(show(true)).then_expect_events(vec![shown(true)]);
-        given(&passed).when(show(false)).then_expect_events(vec![shown(false)]);
-        given(&passed).when(show(true)).then_expect_events(vec![shown(false)]);
-        let again: Vec<_> = passed.into_iter().chain([shown(false)]).collect();
-        given(&again).when(show(false)).then_expect_events(vec![]);
     }
 }
