@@ -59,6 +59,8 @@ pub async fn serve(
 ) -> Result<(), Error> {
     settings.check()?;
     let labs = load_labs(&settings)?;
+    // Before anybody can start one: what is handed in for this version can be judged by it for ever.
+    store.keep_labs(&labs).await?;
     let runners = RunnerClient::new(settings.runner_token.clone())?;
     let terminals = TaskTracker::new();
     terminals.close();

@@ -184,7 +184,16 @@ fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
         AttemptEvent::JudgingReleased { reason, .. } => {
             (Failure, format!("The judge could not go on ({reason}); it is tried again."))
         }
-        AttemptEvent::Judged { verdict } => match verdict.status {
+        AttemptEvent::RejudgeRequested { .. } => (
+            Attempt,
+            "The attempt is to be judged again; the verdict so far stays beside the new one.".to_owned(),
+        ),
+        // Who waits for a verdict that they have already?
+        AttemptEvent::RejudgingStarted { .. } | AttemptEvent::RejudgingReleased { .. } => return None,
+        AttemptEvent::Rejudged { verdict, .. } => {
+            (Attempt, format!("Judged again. {}", verdict_sentence(&verdict)))
+        }
+        AttemptEvent::Judged { verdict, .. } => match verdict.status {
             VerdictStatus::Passed => (Success, verdict_sentence(&verdict)),
             _ => (Failure, verdict_sentence(&verdict)),
         },

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::attempts::AttemptsCommand;
 use crate::commands::context::ContextArgs;
 use crate::commands::dockerfile::DockerfileCommand;
 use crate::commands::lab::Lab;
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     Projections(Projections),
     /// What waits for a worker, what runs, and what was given up
     Jobs,
+    /// What learners handed in, and judging it again
+    #[command(subcommand)]
+    Attempts(AttemptsCommand),
     /// The event log as a file, and whether it is whole
     #[command(subcommand)]
     Events(Events),

@@ -58,6 +58,7 @@ async fn run(command: Command, environment: &Environment) -> Result<u8, Failure>
         Command::Migrate => println!("{}", commands::migrate::run(environment).await?),
         Command::Projections(what) => commands::projections::run(environment, what).await?,
         Command::Jobs => commands::jobs::run(environment).await?,
+        Command::Attempts(what) => return commands::attempts::run(environment, what).await,
         Command::Events(what) => return commands::events::run(environment, what).await,
         Command::Images(Images::Build { fresh }) => {
             println!("{}", commands::images::ensure(environment, fresh, &|line| println!("{line}")).await?);

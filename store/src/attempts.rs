@@ -1,5 +1,6 @@
 //! Attempts and their verdicts as pages read them.
 
+use containrlab_domain::attempt::Basis;
 use containrlab_domain::ids::{AttemptId, LabRef, LabSlug, LearnerId, RecordingId, SessionId, TreeHash};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use jiff::Timestamp;
@@ -29,18 +30,26 @@ pub struct AttemptRow {
     pub number: u32,
     /// Where it stands.
     pub state: AttemptState,
-    /// Output of the judge's steps, once it has begun.
+    /// Output of the steps of the judge who said the newest verdict, or is about to say the first.
     pub log_id: Option<RecordingId>,
     /// When it was handed in.
     pub submitted_at: Timestamp,
-    /// When it was judged.
+    /// When it was first judged.
     pub judged_at: Option<Timestamp>,
-    /// How it came out.
+    /// How it came out, by the newest verdict.
     pub status: Option<VerdictStatus>,
-    /// All that the judge says.
+    /// All that the judge says, by the newest verdict.
     pub verdict: Option<Verdict>,
     /// When the lab's solution was first shown beside it.
     pub solution_shown_at: Option<Timestamp>,
+    /// What that rests on, where it was written down.
+    pub basis: Option<Basis>,
+    /// Verdicts that were said or are owed.
+    pub judgements: u32,
+    /// When the newest verdict was said, if it is not the first.
+    pub rejudged_at: Option<Timestamp>,
+    /// Whether any of its verdicts is that it has passed: what was passed stays passed.
+    pub ever_passed: bool,
 }
 
 /// Where an attempt stands.
@@ -56,7 +65,7 @@ pub enum AttemptState {
 }
 
 const COLUMNS: &str = "attempt_id, session_id, learner_id, lab_slug, lab_version, tree_hash, number, state, log_id, \
-                       submitted_at, judged_at, status, verdict, solution_shown_at";
+                       submitted_at, judged_at, status, verdict, basis, judgements, rejudged_at, ever_passed, solution_shown_at";
 
 impl AttemptRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -74,6 +83,10 @@ impl AttemptRow {
             status: word_or_null(row, "status")?,
             verdict: json_or_null(row, "verdict")?,
             solution_shown_at: column(row, "solution_shown_at")?,
+            basis: json_or_null(row, "basis")?,
+            judgements: unsigned_32(row, "judgements")?,
+            rejudged_at: column(row, "rejudged_at")?,
+            ever_passed: column(row, "ever_passed")?,
         })
     }
 }
@@ -116,7 +129,7 @@ impl Store {
         Ok(self.attempts_where(condition, &parameters).await?.pop())
     }
 
-    async fn attempts_where(
+    pub(crate) async fn attempts_where(
         &self,
         condition: &str,
         parameters: &[&(dyn ToSql + Sync)],

@@ -1,5 +1,6 @@
 //! Runners: who is there, and who has fallen silent. Kept here and not in the ledger, because a heartbeat is no event.
 
+use containrlab_domain::attempt::JudgeKit;
 use containrlab_domain::ids::RunnerId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::faults::hastened;
-use crate::rows::{column, seconds, unsigned_32, word};
+use crate::rows::{column, json_or_null, seconds, to_json, unsigned_32, word};
 use crate::{RUNNER_SILENCE, Store, StoreError};
 
 /// A runner that reports for the first time, or again after a restart.
@@ -21,6 +22,8 @@ pub struct NewRunner {
     pub address: String,
     /// Sandboxes that it can hold.
     pub capacity: u32,
+    /// With what it judges.
+    pub kit: JudgeKit,
 }
 
 /// What a runner does.
@@ -56,6 +59,8 @@ pub struct RunnerRow {
     pub address: String,
     /// Sandboxes that it can hold.
     pub capacity: u32,
+    /// With what it judges, where it has said so.
+    pub kit: Option<JudgeKit>,
     /// What it does.
     pub state: RunnerState,
     /// Since when its process runs.
@@ -73,6 +78,7 @@ impl RunnerRow {
             name: column(row, "name")?,
             address: column(row, "address")?,
             capacity: unsigned_32(row, "capacity")?,
+            kit: json_or_null(row, "kit")?,
             state: word(row, "state")?,
             started_at: column(row, "started_at")?,
             heartbeat_at: column(row, "heartbeat_at")?,
@@ -90,14 +96,17 @@ impl Store {
         let client = self.database().await?;
         let statement = client
             .prepare_cached(
-                "insert into runners (runner_id, name, address, capacity, state) values ($1, $2, $3, $4, 'active') \
+                "insert into runners (runner_id, name, address, capacity, state, kit) \
+                 values ($1, $2, $3, $4, 'active', $5) \
                  on conflict (runner_id) do update set name = excluded.name, address = excluded.address, \
-                   capacity = excluded.capacity, state = 'active', \
+                   capacity = excluded.capacity, state = 'active', kit = excluded.kit, \
                    started_at = clock_timestamp(), heartbeat_at = clock_timestamp()",
             )
             .await?;
         let capacity = i32::try_from(runner.capacity).unwrap_or(i32::MAX);
-        client.execute(&statement, &[&runner.runner_id.0, &runner.name, &runner.address, &capacity]).await?;
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&runner.runner_id.0, &runner.name, &runner.address, &capacity, &to_json(&runner.kit)?];
+        client.execute(&statement, &parameters).await?;
         Ok(())
     }
 
@@ -138,7 +147,7 @@ impl Store {
     ) -> Result<Vec<RunnerRow>, StoreError> {
         let client = self.database().await?;
         let sql = format!(
-            "select runner_id, name, address, capacity, state, started_at, heartbeat_at, state <> 'stopped' \
+            "select runner_id, name, address, capacity, kit, state, started_at, heartbeat_at, state <> 'stopped' \
                and heartbeat_at > clock_timestamp() - make_interval(secs => $1) as alive \
              from runners where {condition}"
         );

@@ -147,7 +147,7 @@ impl Store {
             .prepare_cached(
                 "select lab_slug, (array_agg(session_id) filter (where phase <> 'ended'))[1] as active, \
                    exists (select from attempts a where a.learner_id = $1 and a.lab_slug = s.lab_slug \
-                           and a.status = 'passed') as passed \
+                           and a.ever_passed) as passed \
                  from sessions s where learner_id = $1 group by lab_slug order by lab_slug",
             )
             .await?;

@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use cqrs_es::{Aggregate, EventEnvelope};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::StoreError;
 
 /// All upcasters, oldest first. Each sees what the ones before it made.
 static UPCASTERS: LazyLock<Vec<Box<dyn EventUpcaster>>> =
-    LazyLock::new(|| vec![Box::new(ExtensionsNameTheirRequest)]);
+    LazyLock::new(|| vec![Box::new(ExtensionsNameTheirRequest), Box::new(VerdictsSayTheirBasis)]);
 
 /// `SessionExtended` 1.1 says in which request, so that a repeated one adds nothing. In 1.0 that stood in the metadata only.
 struct ExtensionsNameTheirRequest;
@@ -26,6 +27,21 @@ impl EventUpcaster for ExtensionsNameTheirRequest {
         let request = event.metadata.get("request").cloned();
         // Nobody can repeat a request whose id was never written down.
         event.payload["request"] = request.unwrap_or_else(|| Uuid::nil().to_string().into());
+        event.event_version = "1.1".to_owned();
+        event
+    }
+}
+
+/// `AttemptJudged` 1.1 says what the verdict rests on. Of 1.0 nobody knows.
+struct VerdictsSayTheirBasis;
+
+impl EventUpcaster for VerdictsSayTheirBasis {
+    fn can_upcast(&self, event_type: &str, event_version: &str) -> bool {
+        event_type == "AttemptJudged" && event_version == "1.0"
+    }
+
+    fn upcast(&self, mut event: SerializedEvent) -> SerializedEvent {
+        event.payload["basis"] = Value::Null;
         event.event_version = "1.1".to_owned();
         event
     }

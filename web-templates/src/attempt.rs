@@ -1,6 +1,7 @@
 //! One attempt's own page.
 
 use askama::Template;
+use jiff::Timestamp;
 
 use crate::attempts::{AttemptRow, AttemptState};
 use crate::{LogPartial, Shell, Verdict, words};
@@ -15,12 +16,29 @@ pub struct AttemptPage {
     pub attempt: AttemptRow,
     /// What the judge said; `None` while it waits or is being judged.
     pub verdict: Option<Verdict>,
+    /// When that was said, if the attempt was judged again since it was first judged.
+    pub rejudged_at: Option<Timestamp>,
+    /// What the judge said before, newest first.
+    pub earlier: Vec<EarlierVerdict>,
+    /// In a line, what the verdict rests on.
+    pub basis: Option<String>,
     /// The judge's log.
     pub log: LogPartial,
     /// Id of this person's attempt before in the same lab, if there is one: the figures' changes are against it.
     pub previous: Option<String>,
     /// The session it was made in, if that is still live.
     pub live_session: Option<String>,
+}
+
+/// A verdict that a newer one stands before.
+#[derive(Clone, Debug)]
+pub struct EarlierVerdict {
+    /// When it was said.
+    pub judged_at: Timestamp,
+    /// What it said, in a sentence or two.
+    pub sentence: String,
+    /// The codes of its findings.
+    pub codes: Vec<String>,
 }
 
 impl AttemptPage {

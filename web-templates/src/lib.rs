@@ -38,7 +38,7 @@ mod verdict;
 pub mod words;
 
 pub use askama::Template;
-pub use attempt::AttemptPage;
+pub use attempt::{AttemptPage, EarlierVerdict};
 pub use attempts::{AttemptRow, AttemptState, AttemptsPage};
 pub use error::ErrorPage;
 pub use files::{FileEntry, FilesPartial};

@@ -197,6 +197,13 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 shell: shell.clone(),
                 attempt,
                 verdict: Some(verdict),
+                rejudged_at: Some(jiff::Timestamp::UNIX_EPOCH),
+                earlier: vec![EarlierVerdict {
+                    judged_at: jiff::Timestamp::UNIX_EPOCH,
+                    sentence: evil(),
+                    codes: vec![evil()],
+                }],
+                basis: Some(evil()),
                 log,
                 previous: Some(evil()),
                 live_session: Some(evil()),

@@ -3,6 +3,8 @@
 //! [`SandboxHost`] is narrow on purpose: the real one is [`Sandboxes`], containers with an engine each; a test that
 //! hurts the ledger rather than Docker puts agents that are plain processes of this machine in their place.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use containrlab_domain::ids::{LeaseId, SandboxId, SessionId};
 
@@ -51,6 +53,10 @@ pub trait SandboxHost: Send + Sync + 'static {
         let _ = sandbox;
         Ok(None)
     }
+    /// The images that sandboxes start with: by name, a hash of their content. None where there is no engine.
+    async fn lab_images(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
     /// Removes a sandbox with all that belongs to it. One that is not there is fine.
     async fn remove(&self, sandbox: SandboxId) -> Result<(), SandboxError>;
     /// Removes what is left of sandboxes that are gone.
@@ -89,6 +95,10 @@ impl SandboxHost for Sandboxes {
 
     async fn is_disk_full(&self, sandbox: SandboxId) -> Result<Option<bool>, SandboxError> {
         Self::is_disk_full(self, sandbox).await.map(Some)
+    }
+
+    async fn lab_images(&self) -> BTreeMap<String, String> {
+        Self::lab_images(self).await
     }
 
     async fn remove(&self, sandbox: SandboxId) -> Result<(), SandboxError> {

@@ -36,6 +36,7 @@ mod workspace;
 
 use std::sync::Arc;
 
+use containrlab_domain::attempt::JudgeKit;
 use containrlab_store::{NewRunner, RunnerState, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -74,7 +75,9 @@ pub async fn run_on(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let id = settings.sandboxes.runner;
-    let runner = Arc::new(Runner::new(id, settings, store, host)?);
+    let kit = JudgeKit::with_images(host.lab_images().await);
+    let runner = Arc::new(Runner::new(id, settings, store, host, kit)?);
+    runner.store.keep_labs(&runner.labs).await?;
     let listener = gateway::listen(&runner).await?;
     let address = runner.address(&listener);
     // Before it takes over: nobody is to take it for dead while it looks at what it finds.
@@ -106,6 +109,7 @@ impl Runner {
             name: self.settings.name.clone(),
             address: address.to_owned(),
             capacity: u32::try_from(self.room.capacity()).unwrap_or(u32::MAX),
+            kit: self.kit.clone(),
         };
         Ok(self.store.register_runner(&row).await?)
     }

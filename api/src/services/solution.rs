@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptError};
 use containrlab_domain::lab::{Lab, LabFiles};
-use containrlab_domain::verdict::VerdictStatus;
 use containrlab_store::AttemptRow;
 
 use crate::Error;
@@ -37,7 +36,7 @@ pub(crate) fn standing(attempts: &[AttemptRow]) -> Standing {
 }
 
 fn has_passed(attempt: &AttemptRow) -> bool {
-    attempt.status == Some(VerdictStatus::Passed)
+    attempt.ever_passed
 }
 
 /// The newest attempt beside which the solution was shown.

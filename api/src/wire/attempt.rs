@@ -1,6 +1,9 @@
 //! Attempts.
 
-use containrlab_store::{AttemptRow, AttemptState};
+use std::collections::BTreeMap;
+
+use containrlab_domain::attempt::Basis;
+use containrlab_store::{AttemptRow, AttemptState, JudgementRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,13 +27,58 @@ pub(crate) struct AttemptJson {
     pub(crate) state: &'static str,
     /// When it was submitted.
     pub(crate) submitted_at: Timestamp,
-    /// When it was judged.
+    /// When it was first judged.
     pub(crate) judged_at: Option<Timestamp>,
-    /// `passed`, `failed` or `inconclusive`.
+    /// When the newest verdict was said, if the attempt was judged again since.
+    pub(crate) rejudged_at: Option<Timestamp>,
+    /// `passed`, `failed` or `inconclusive`, by the newest verdict.
     pub(crate) status: Option<&'static str>,
     /// What the judge says: `passed`, `status`, `failures` (each with `code`, `message`, `hint`), `checks`, `metrics`, `notes`.
     #[schema(value_type = Object)]
     pub(crate) verdict: serde_json::Value,
+    /// What the verdict rests on: the same basis gives the same verdict. Null where nobody wrote it down.
+    pub(crate) basis: Option<BasisJson>,
+}
+
+/// An attempt with all verdicts on it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptWithVerdicts)]
+pub(crate) struct AttemptDetail {
+    #[serde(flatten)]
+    pub(crate) attempt: AttemptJson,
+    /// Every verdict, newest first; those that are still owed are not among them.
+    pub(crate) verdicts: Vec<JudgementJson>,
+}
+
+/// What a verdict rests on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Basis)]
+pub(crate) struct BasisJson {
+    /// The hash of the files that were judged.
+    pub(crate) tree: String,
+    /// The version of the lab that they were judged by.
+    pub(crate) lab_version: String,
+    /// The version of the judge.
+    pub(crate) judge_version: u32,
+    /// The lab's base images as the judge had them: by name, the hash of their content.
+    pub(crate) images: BTreeMap<String, String>,
+}
+
+/// One of the verdicts on an attempt.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Judgement)]
+pub(crate) struct JudgementJson {
+    /// Counted from 1, which is the verdict on the submission itself.
+    pub(crate) number: u32,
+    /// When it was said.
+    pub(crate) judged_at: Option<Timestamp>,
+    /// `passed`, `failed` or `inconclusive`.
+    pub(crate) status: Option<&'static str>,
+    /// What the judge said.
+    #[schema(value_type = Object)]
+    pub(crate) verdict: serde_json::Value,
+    /// What that rests on. Null where nobody wrote it down.
+    pub(crate) basis: Option<BasisJson>,
 }
 
 /// A learner's attempts.
@@ -69,6 +117,38 @@ impl From<&AttemptRow> for AttemptJson {
             judged_at: row.judged_at,
             status: row.status.map(|status| status.as_str()),
             verdict: serde_json::to_value(&row.verdict).unwrap_or_default(),
+            rejudged_at: row.rejudged_at,
+            basis: row.basis.as_ref().map(BasisJson::from),
+        }
+    }
+}
+
+impl AttemptDetail {
+    pub(crate) fn new(row: &AttemptRow, judgements: &[JudgementRow]) -> Self {
+        let said = judgements.iter().filter(|judgement| judgement.verdict.is_some());
+        Self { attempt: AttemptJson::from(row), verdicts: said.map(JudgementJson::from).collect() }
+    }
+}
+
+impl From<&JudgementRow> for JudgementJson {
+    fn from(row: &JudgementRow) -> Self {
+        Self {
+            number: row.number,
+            judged_at: row.judged_at,
+            status: row.status.map(|status| status.as_str()),
+            verdict: serde_json::to_value(&row.verdict).unwrap_or_default(),
+            basis: row.basis.as_ref().map(BasisJson::from),
+        }
+    }
+}
+
+impl From<&Basis> for BasisJson {
+    fn from(basis: &Basis) -> Self {
+        Self {
+            tree: basis.tree.to_string(),
+            lab_version: basis.lab.to_string(),
+            judge_version: basis.judge,
+            images: basis.images.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod session;
 mod solution;
 mod timeline;
 
-pub(crate) use attempt::{AttemptJson, AttemptList, AttemptsQuery};
+pub(crate) use attempt::{AttemptDetail, AttemptJson, AttemptList, AttemptsQuery};
 pub(crate) use file::{
     CreateFile, FileContent, FileItem, FileKind, FileList, FileQuery, RenameFile, VersionJson, WriteFile,
     WrittenFile,

@@ -1,5 +1,6 @@
 //! Submitting, and what the judge says.
 
+use containrlab_domain::attempt::Basis;
 use containrlab_domain::ids::{AttemptId, BlobHash};
 use containrlab_domain::verdict::{CheckResult, CheckStatus, Finding, Place, Verdict, VerdictStatus};
 use containrlab_domain::workspace::{Expected, FileEntry, WorkspaceCommand, WorkspacePath};
@@ -99,6 +100,44 @@ async fn an_attempt_is_frozen_judged_and_told() {
     assert_eq!(ada.get("/api/attempts?lab=lab2").await.json()["attempts"], json!([]));
     let labs = ada.get("/api/labs").await.json();
     assert_eq!(labs["labs"][0]["progress"], "passed");
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_judged_again_shows_both_verdicts() {
+    let api = Served::new().await;
+    let ada = api.person("Ada").await;
+    let id = ada.start("lab1").await;
+    let runner = Runner::new(&api).await;
+    runner.provision(id).await;
+    let attempt = id_of(&ada.poke("/api/judge/lab1").await.expect(202));
+    let taken = runner.judge(id, attempt).await;
+    runner.say_verdict(attempt, &taken, passed()).await;
+    let row = api.attempt(attempt).await.expect("read").expect("there");
+    let lab = row.lab.version.clone();
+    let basis = Basis {
+        tree: row.tree_hash.clone(),
+        lab: lab.clone(),
+        judge: 7,
+        images: [("python".into(), "sha256:1".into())].into(),
+    };
+    api.request_rejudge(&row, &lab, &runner.by()).await.expect("asked for").expect("heard");
+    // Nobody who has a verdict is told to wait for one.
+    let waiting = ada.get(&format!("/api/attempts/{attempt}")).await.expect(200).json();
+    assert_eq!((&waiting["state"], &waiting["status"]), (&json!("judged"), &json!("passed")));
+    let taken = runner.judge(id, attempt).await;
+    runner.say_verdict_on(attempt, &taken, failed(), Some(basis)).await;
+
+    let judged = ada.get(&format!("/api/attempts/{attempt}")).await.expect(200).json();
+    assert_eq!(judged["status"], "failed");
+    assert_eq!(judged["basis"]["judge_version"], 7);
+    assert_eq!(judged["basis"]["lab_version"], lab.as_str());
+    let said: Vec<&Value> =
+        judged["verdicts"].as_array().expect("verdicts").iter().map(|one| &one["status"]).collect();
+    assert_eq!(said, [&json!("failed"), &json!("passed")]);
+    assert_eq!(judged["verdicts"][1]["basis"], Value::Null);
+    assert_eq!(ada.get("/api/labs").await.json()["labs"][0]["progress"], "passed");
+    let page = ada.get(&format!("/attempts/{attempt}")).await.expect(200).text;
+    assert!(page.contains("Judged again") && page.contains("What you passed stays passed"), "{page}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! From a commit to the worker's handler: how long a job takes from the one who asks for it to the one who does it, beside a bare
 //! message and a query. No clock wakes anybody here, so what arrives was brought by a bell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerError};
 use async_trait::async_trait;
 use containrlab_domain::actor::{Actor, Provenance};
+use containrlab_domain::attempt::JudgeKit;
 use containrlab_domain::ids::{
     JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RequestId, RunnerId, SandboxId,
     SessionId,
@@ -142,6 +143,7 @@ impl Times {
             name: "bench".to_owned(),
             address: "http://127.0.0.1:9".to_owned(),
             capacity: 64,
+            kit: JudgeKit::with_images(BTreeMap::new()),
         })
         .await?;
         let desk = Arc::new(Desk { store: host, runner, expected: Mutex::default() });

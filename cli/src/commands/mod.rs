@@ -1,6 +1,7 @@
 //! The commands that are one call into another crate.
 
 pub(crate) mod api;
+pub(crate) mod attempts;
 mod chores;
 pub(crate) mod context;
 mod databases;

@@ -51,6 +51,8 @@ pub(super) struct Owed {
     pub(super) aggregate: Uuid,
     pub(super) session: SessionId,
     pub(super) learner: LearnerId,
+    /// See [`priority`].
+    pub(super) priority: i16,
 }
 
 pub(super) async fn owe(transaction: &Transaction<'_>, owed: Owed, at: Timestamp) -> Result<(), StoreError> {
@@ -64,7 +66,7 @@ pub(super) async fn owe(transaction: &Transaction<'_>, owed: Owed, at: Timestamp
             &owed.job.0,
             &owed.kind.as_str(),
             &owed.queue.to_string(),
-            &priority::of(owed.kind),
+            &owed.priority,
             &owed.aggregate,
             &owed.session.0,
             &owed.learner.0,
@@ -133,15 +135,15 @@ pub(super) async fn held(
 pub(super) async fn released(
     transaction: &Transaction<'_>,
     aggregate: Uuid,
-    kind: JobKind,
+    which: Which,
 ) -> Result<(), StoreError> {
     change_one(
         transaction,
         "a job that was given back",
         "update jobs set state = 'owed', queued_at = null, lease_until = null, \
-           available_at = clock_timestamp() + starts * make_interval(secs => $3) \
-         where aggregate_id = $1 and kind = $2",
-        &[&aggregate, &kind.as_str(), &seconds(BACK_OFF)],
+           available_at = clock_timestamp() + starts * make_interval(secs => $4) \
+         where aggregate_id = $1 and (job_id = $2 or kind = $3)",
+        &[&aggregate, &which.job(), &which.kind(), &seconds(BACK_OFF)],
     )
     .await
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::jobs::{Owed, Which};
 use super::{change, change_one, jobs};
-use crate::queue::Queue;
+use crate::queue::{Queue, priority};
 use crate::rows::{signed, to_json};
 use crate::{Recorded, StartOf, StoreError};
 
@@ -51,7 +51,7 @@ impl Recorded for Session {
                 change_one(transaction, WHAT, sql, &[&id, &claim.runner.0]).await
             }
             SessionEvent::ProvisioningReleased { .. } => {
-                jobs::released(transaction, id, JobKind::Provision).await?;
+                jobs::released(transaction, id, provision).await?;
                 let sql = "update sessions set runner_id = null where session_id = $1";
                 change_one(transaction, WHAT, sql, &[&id]).await
             }
@@ -125,6 +125,7 @@ async fn requested(
         aggregate: id,
         session: SessionId(id),
         learner,
+        priority: priority::of(JobKind::Provision),
     };
     let parameters: [&(dyn ToSql + Sync); 6] =
         [&id, &learner.0, &lab.slug.as_str(), &lab.version.as_str(), &origin, &at];

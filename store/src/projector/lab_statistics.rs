@@ -119,7 +119,7 @@ async fn count(
             if let SessionEvent::Ended { reason } = event.lift::<Session>()? {
                 add(ENDED, reason.code());
             }
-        } else if let AttemptEvent::Judged { verdict } = event.lift::<Attempt>()? {
+        } else if let AttemptEvent::Judged { verdict, .. } = event.lift::<Attempt>()? {
             add(VERDICTS, verdict.status.as_str());
             for finding in &verdict.failures {
                 add(FINDINGS, &finding.code);

@@ -8,6 +8,9 @@ pub(crate) const MAKES_ROOM: i16 = 0;
 /// A learner waits at the page. Whatever is greater than this can wait.
 pub(crate) const LEARNER_WAITS: i16 = 10;
 
+/// Nobody waits at a page.
+pub(crate) const CAN_WAIT: i16 = 20;
+
 /// What a job of this kind gets when a learner asks for it.
 pub(crate) fn of(kind: JobKind) -> i16 {
     match kind {

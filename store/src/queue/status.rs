@@ -45,11 +45,14 @@ const OPEN: &str = "select queue, count(*) filter (where state = 'owed') as owed
          as oldest \
      from jobs where state <> 'done' group by queue order by queue";
 
-/// Where it says so depends on the kind of job: in its own outcome, in the attempt's verdict, or in the session's end.
-const GIVEN_UP: &str = "select job_id, kind, jobs.session_id, jobs.learner_id, finished_at from jobs \
-       left join attempts on attempt_id = aggregate_id left join sessions on sessions.session_id = aggregate_id \
+/// Where it says so depends on the kind of job: in its own outcome, in the verdict that it said, or in the session's
+/// end.
+const GIVEN_UP: &str = "select jobs.job_id, kind, jobs.session_id, jobs.learner_id, finished_at from jobs \
+       left join judgements said on said.attempt_id = aggregate_id and (said.job_id = jobs.job_id or (said.job_id is null \
+         and not exists (select from judgements again where again.job_id = jobs.job_id))) \
+       left join sessions on sessions.session_id = aggregate_id \
      where jobs.state = 'done' and starts >= $1 and finished_at > clock_timestamp() - interval '7 days' \
-       and 'worker_crashed' in (outcome ->> 'reason', verdict -> 'failures' -> 0 ->> 'code', \
+       and 'worker_crashed' in (outcome ->> 'reason', said.verdict -> 'failures' -> 0 ->> 'code', \
          case kind when 'provision' then end_reason ->> 'cause' end) \
      order by finished_at desc limit $2";
 

@@ -40,11 +40,18 @@ const QUESTIONS: &[&str] = &[
      from events asked left join events judged on judged.aggregate_id = asked.aggregate_id \
        and judged.event_type = 'AttemptJudged' \
      where asked.event_type = 'AttemptSubmitted' group by asked.aggregate_id having count(judged.position) <> 1",
+    "select format('attempt %s, judged again by job %s, has %s verdicts of it', asked.aggregate_id, \
+       asked.payload ->> 'job', count(judged.position)) \
+     from events asked left join events judged on judged.aggregate_id = asked.aggregate_id \
+       and judged.event_type = 'AttemptRejudged' and judged.payload ->> 'job' = asked.payload ->> 'job' \
+     where asked.event_type = 'AttemptRejudgeRequested' group by asked.aggregate_id, asked.payload ->> 'job' \
+     having count(judged.position) <> 1",
     "select format('%s %s was said under a lease that was not the newest', outcome.event_type, outcome.aggregate_id) \
-     from events outcome where outcome.event_type in ('SandboxReady', 'ProvisioningReleased', 'JudgingReleased') \
+     from events outcome where outcome.event_type in ('SandboxReady', 'ProvisioningReleased', 'JudgingReleased', \
+       'RejudgingReleased') \
        and outcome.payload ->> 'lease' is distinct from (select started.payload -> 'claim' ->> 'lease' \
          from events started where started.aggregate_id = outcome.aggregate_id and started.sequence < outcome.sequence \
-           and started.event_type in ('ProvisioningStarted', 'JudgingStarted') order by sequence desc limit 1)",
+           and started.event_type in ('ProvisioningStarted', 'JudgingStarted', 'RejudgingStarted') order by sequence desc limit 1)",
     "select format('file %s of workspace %s has no content', path, workspace_id) from workspace_files f \
      where hash is not null and not exists (select 1 from blobs where blobs.hash = f.hash)",
 ];
@@ -59,6 +66,7 @@ const READ_MODELS: &[(&str, &str)] = &[
     ("workspaces", "{}"),
     ("workspace_files", "{}"),
     ("attempts", "{}"),
+    ("judgements", "{}"),
     ("jobs", "{available_at,queued_at,push_id,started_at,lease_until}"),
 ];
 

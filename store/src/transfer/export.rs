@@ -10,6 +10,7 @@ use crate::{Store, StoreError};
 
 const BLOBS: &str = "select hash, bytes from blobs order by hash";
 const TREES: &str = "select hash, manifest from trees order by hash";
+const LABS: &str = "select lab_slug, version, files from lab_versions order by lab_slug, kept_at";
 const EVENTS: &str = "select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
        metadata, session_id, recorded_at \
      from events order by position";
@@ -46,6 +47,14 @@ impl Store {
         .await?;
         moved.trees = write_all(&transaction, TREES, ROWS_AT_ONCE, writer, |row| {
             Ok(Line::Tree { hash: word(row, "hash")?, manifest: json(row, "manifest")? })
+        })
+        .await?;
+        moved.labs = write_all(&transaction, LABS, ROWS_AT_ONCE, writer, |row| {
+            Ok(Line::Lab {
+                slug: word(row, "lab_slug")?,
+                version: word(row, "version")?,
+                files: json(row, "files")?,
+            })
         })
         .await?;
         moved.events = write_all(&transaction, EVENTS, ROWS_AT_ONCE, writer, event_line).await?;

@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::Moved;
-use super::line::{EventLine, FORMAT, Line};
+use super::line::{EventLine, FORMAT, FORMAT_WITHOUT_LABS, Line};
 use crate::ledger::Recorded;
 use crate::rows::{column, to_json};
 use crate::{Store, StoreError, upcasters};
@@ -115,7 +115,7 @@ impl Import<'_> {
 
     async fn take(&mut self, line: Line) -> Result<(), StoreError> {
         match line {
-            Line::Ledger { format: FORMAT } => {}
+            Line::Ledger { format: FORMAT | FORMAT_WITHOUT_LABS } => {}
             Line::Ledger { format } => {
                 return Err(StoreError::damaged(
                     "its format",
@@ -147,6 +147,17 @@ impl Import<'_> {
                     .await?;
                 self.transaction.execute(&statement, &[&hash.as_str(), &to_json(&manifest)?]).await?;
                 self.moved.trees += 1;
+            }
+            Line::Lab { slug, version, files } => {
+                let statement = self
+                    .transaction
+                    .prepare_cached(
+                        "insert into lab_versions (lab_slug, version, files) values ($1, $2, $3) on conflict do nothing",
+                    )
+                    .await?;
+                let (slug, version) = (slug.as_str(), version.as_str());
+                self.transaction.execute(&statement, &[&slug, &version, &to_json(&files)?]).await?;
+                self.moved.labs += 1;
             }
             Line::Event(event) => {
                 self.event(event).await?;

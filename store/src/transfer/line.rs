@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use containrlab_domain::ids::{BlobHash, TreeHash};
+use containrlab_domain::ids::{BlobHash, LabSlug, LabVersion, TreeHash};
 use containrlab_domain::workspace::Tree;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,7 +14,10 @@ use uuid::Uuid;
 use super::Moved;
 
 /// The form of the lines; raised when an older program could not read them.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+
+/// The form before, which knew no labs.
+pub(super) const FORMAT_WITHOUT_LABS: u32 = 1;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +33,8 @@ pub(super) enum Line {
     },
     /// A frozen workspace.
     Tree { hash: TreeHash, manifest: Tree },
+    /// A version of a lab: the hashes of its files, by path.
+    Lab { slug: LabSlug, version: LabVersion, files: BTreeMap<String, BlobHash> },
     /// An event as it was written.
     Event(EventLine),
     /// The last.

@@ -21,12 +21,16 @@ pub struct Moved {
     pub blobs: u64,
     /// Frozen workspaces.
     pub trees: u64,
+    /// Versions of labs; files from before they were kept have none.
+    #[serde(default)]
+    pub labs: u64,
     /// Events.
     pub events: u64,
 }
 
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} events, {} blobs, {} trees", self.events, self.blobs, self.trees)
+        let Self { blobs, trees, labs, events } = self;
+        write!(f, "{events} events, {blobs} blobs, {trees} trees, {labs} versions of labs")
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use containrlab_domain::attempt::{Attempt, AttemptEvent};
 use containrlab_domain::learner::{Learner, LearnerEvent};
 use containrlab_domain::session::{Session, SessionEvent};
+use containrlab_domain::verdict::Verdict;
 use containrlab_domain::workspace::{Workspace, WorkspaceEvent};
 use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster, SerializedEvent};
 use cqrs_es::{Aggregate, DomainEvent};
@@ -69,7 +70,10 @@ variants!(
     EndingStarted, Ended,
 );
 variants!(workspace, WorkspaceEvent: Opened, FileWritten, FolderCreated, Deleted, Renamed, NotKept);
-variants!(attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged, SolutionShown);
+variants!(
+    attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged, RejudgeRequested, RejudgingStarted,
+    RejudgingReleased, Rejudged, SolutionShown,
+);
 variants!(learner, LearnerEvent: Registered);
 
 /// Loads all samples of an aggregate, and checks that none of its events lacks one of the version written now.
@@ -190,4 +194,20 @@ fn an_extension_from_before_1_1_gets_the_request_that_stood_beside_it() {
     };
     assert_eq!(of(json!({"request": request, "actor": "system:test"})), request);
     assert_eq!(of(json!({})), uuid::Uuid::nil().to_string());
+}
+
+#[test]
+fn a_verdict_from_before_1_1_rests_on_nobody_knows_what() {
+    let verdict = Verdict::inconclusive("a", "B.", "C.");
+    let old = SerializedEvent::new(
+        "1".to_owned(),
+        3,
+        Attempt::TYPE.to_owned(),
+        "AttemptJudged".to_owned(),
+        "1.0".to_owned(),
+        json!({"type": "judged", "verdict": verdict}),
+        json!({}),
+    );
+    let lifted = lift::<Attempt>(old).unwrap().payload;
+    assert_eq!(lifted, AttemptEvent::Judged { verdict, basis: None });
 }

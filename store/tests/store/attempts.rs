@@ -33,12 +33,12 @@ async fn an_attempt_goes_from_submitted_to_its_verdict() {
     assert_eq!(store.job(job).await.unwrap().unwrap().queue.to_string(), "judge");
 
     let (claim, log) = (claim(runner), RecordingId(Uuid::new_v4()));
-    let start = AttemptCommand::StartJudging { claim: claim.clone(), log };
+    let start = AttemptCommand::StartJudging { job, claim: claim.clone(), log };
     store.execute::<Attempt>(attempt.0, start, &by()).await.unwrap();
     let row = store.attempt(attempt).await.unwrap().unwrap();
     assert_eq!((row.state, row.log_id), (AttemptState::Judging, Some(log)));
 
-    let judge = AttemptCommand::Judge { lease: claim.lease, verdict: passed() };
+    let judge = AttemptCommand::Judge { lease: claim.lease, verdict: passed(), basis: None };
     store.execute::<Attempt>(attempt.0, judge, &by()).await.unwrap();
     let row = store.attempt(attempt).await.unwrap().unwrap();
     assert_eq!((row.state, row.status), (AttemptState::Judged, Some(VerdictStatus::Passed)));

@@ -15,6 +15,7 @@ mod projections;
 mod queue;
 mod reconciler;
 mod recordings;
+mod rejudge;
 mod sessions;
 mod support;
 mod test_store;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand};
-use containrlab_domain::ids::RecordingId;
+use containrlab_domain::ids::{AttemptId, JobId, RecordingId, RunnerId};
 use containrlab_domain::session::{EndReason, Session, SessionCommand};
 use containrlab_domain::verdict::{Finding, Verdict, VerdictStatus};
 use containrlab_store::testing::TestStore;
@@ -42,14 +42,14 @@ async fn live_a_little(store: &Store, random: &mut StdRng) {
         }
         let session = ready(store, ada, lab, runner).await;
         for _ in 0..random.random_range(0..3) {
-            let (attempt, _) = submitted(store, ada, session).await;
+            let (attempt, job) = submitted(store, ada, session).await;
             if random.random_bool(0.8) {
                 let verdict = match random.random_range(0..3) {
                     0 => verdict(VerdictStatus::Passed, &[]),
                     1 => verdict(VerdictStatus::Failed, &["dockerignore_missing", "build_failed"]),
                     _ => verdict(VerdictStatus::Failed, &["build_failed"]),
                 };
-                judge(store, attempt.0, runner, verdict).await;
+                judge(store, attempt, job, runner, verdict).await;
             }
         }
         if random.random_bool(0.6) {
@@ -63,12 +63,13 @@ async fn end(store: &Store, session: Uuid, reason: EndReason) {
     store.execute::<Session>(session, SessionCommand::Abandon { reason }, &by()).await.unwrap();
 }
 
-async fn judge(store: &Store, attempt: Uuid, runner: containrlab_domain::ids::RunnerId, verdict: Verdict) {
+async fn judge(store: &Store, attempt: AttemptId, job: JobId, runner: RunnerId, verdict: Verdict) {
     let claim = claim(runner);
     let lease = claim.lease;
-    let start = AttemptCommand::StartJudging { claim, log: RecordingId(Uuid::new_v4()) };
-    store.execute::<Attempt>(attempt, start, &by()).await.unwrap();
-    store.execute::<Attempt>(attempt, AttemptCommand::Judge { lease, verdict }, &by()).await.unwrap();
+    let start = AttemptCommand::StartJudging { job, claim, log: RecordingId(Uuid::new_v4()) };
+    store.execute::<Attempt>(attempt.0, start, &by()).await.unwrap();
+    let judge = AttemptCommand::Judge { lease, verdict, basis: None };
+    store.execute::<Attempt>(attempt.0, judge, &by()).await.unwrap();
 }
 
 async fn caught_up(store: &Store) -> bool {
@@ -87,8 +88,8 @@ async fn a_lab_is_counted() {
         verdict(VerdictStatus::Failed, &["build_failed"]),
         verdict(VerdictStatus::Passed, &[]),
     ] {
-        let (attempt, _) = submitted(&store, ada, session).await;
-        judge(&store, attempt.0, runner, outcome).await;
+        let (attempt, job) = submitted(&store, ada, session).await;
+        judge(&store, attempt, job, runner, outcome).await;
     }
     end(&store, session.0, EndReason::Expired).await;
     requested(&store, learner(), "lab2").await;

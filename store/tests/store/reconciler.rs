@@ -99,8 +99,9 @@ async fn a_judge_that_dies_gives_way_to_another_and_then_to_no_verdict() {
     let store = TestStore::new().await;
     let (learner, runner) = (learner(), runner(&store).await);
     let session = ready(&store, learner, "lab1", runner).await;
-    let (attempt, _) = submitted(&store, learner, session).await;
-    let judging = || AttemptCommand::StartJudging { claim: claim(runner), log: RecordingId(Uuid::new_v4()) };
+    let (attempt, job) = submitted(&store, learner, session).await;
+    let judging =
+        || AttemptCommand::StartJudging { job, claim: claim(runner), log: RecordingId(Uuid::new_v4()) };
     for _ in 0..MAX_STARTS {
         store.execute::<Attempt>(attempt.0, judging(), &by()).await.unwrap();
         let_leases_lapse(&store).await;

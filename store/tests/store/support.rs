@@ -1,10 +1,11 @@
 //! What most tests begin with.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use containrlab_domain::actor::{Actor, Provenance};
-use containrlab_domain::attempt::{Attempt, AttemptCommand};
+use containrlab_domain::attempt::{Attempt, AttemptCommand, JudgeKit};
 use containrlab_domain::ids::{
     AttemptId, JobId, LabRef, LabSlug, LabVersion, LearnerId, LeaseId, RecordingId, RequestId, RunnerId,
     SandboxId, SessionId,
@@ -41,6 +42,11 @@ pub(crate) fn claim(runner: RunnerId) -> Claim {
     Claim { lease: LeaseId(Uuid::new_v4()), runner }
 }
 
+/// A judge without images.
+pub(crate) fn kit() -> JudgeKit {
+    JudgeKit::with_images(BTreeMap::new())
+}
+
 pub(crate) async fn runner(store: &Store) -> RunnerId {
     let runner_id = RunnerId(Uuid::new_v4());
     let runner = NewRunner {
@@ -48,6 +54,7 @@ pub(crate) async fn runner(store: &Store) -> RunnerId {
         name: "test".to_owned(),
         address: "http://127.0.0.1:9".to_owned(),
         capacity: 8,
+        kit: kit(),
     };
     store.register_runner(&runner).await.expect("the runner is registered");
     runner_id

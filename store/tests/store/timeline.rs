@@ -24,8 +24,9 @@ async fn it_holds_the_events_of_session_workspace_and_attempts_in_order() {
     };
     let who = Provenance { actor: Actor::Learner(learner), request: RequestId(Uuid::new_v4()) };
     store.execute::<Workspace>(WorkspaceId::of(session).0, open, &who).await.unwrap();
-    let (attempt, _) = submitted(&store, learner, session).await;
-    let judging = AttemptCommand::StartJudging { claim: claim(runner), log: RecordingId(Uuid::new_v4()) };
+    let (attempt, job) = submitted(&store, learner, session).await;
+    let judging =
+        AttemptCommand::StartJudging { job, claim: claim(runner), log: RecordingId(Uuid::new_v4()) };
     store.execute::<Attempt>(attempt.0, judging, &by()).await.unwrap();
 
     let entries = store.timeline(session, 0, 100).await.unwrap();

@@ -135,10 +135,17 @@ async fn attempt(
     if random.random_bool(0.7) {
         let claim = claim(runner);
         let lease = claim.lease;
-        say(AttemptCommand::StartJudging { claim, log: RecordingId(Uuid::new_v4()) }).await;
+        say(AttemptCommand::StartJudging { job: judge_job, claim, log: RecordingId(Uuid::new_v4()) }).await;
         match random.random_range(0..3) {
             0 => say(AttemptCommand::ReleaseJudging { lease, reason: "test".to_owned() }).await,
-            1 => say(AttemptCommand::Judge { lease, verdict: Verdict::inconclusive("a", "B.", "C.") }).await,
+            1 => {
+                let verdict = Verdict::inconclusive("a", "B.", "C.");
+                say(AttemptCommand::Judge { lease, verdict, basis: None }).await;
+                if random.random_bool(0.5) {
+                    let (job, lab) = (JobId(Uuid::now_v7()), lab("lab1").version);
+                    say(AttemptCommand::Rejudge { job, lab, after: 1 }).await;
+                }
+            }
             _ => {}
         }
     }
@@ -260,7 +267,7 @@ async fn what_cannot_be_taken_whole_is_not_taken_at_all() {
         (without(blob), "the bytes of blob"),
         (without(lines.len() - 2), "promises"),
         (text.replacen("RlJPTSBzY3JhdGNoCg==", "RlJPTSBzY3JhdGNoIQ==", 1), "another hash"),
-        (text.replacen("\"format\":1", "\"format\":99", 1), "99"),
+        (text.replacen("\"format\":2", "\"format\":99", 1), "99"),
         (text.replacen("\"aggregate_type\":\"session\"", "\"aggregate_type\":\"comet\"", 1), "comet"),
         ("hello\n".to_owned(), "line 1"),
     ] {

@@ -38,7 +38,9 @@ impl MayStart for SessionEvent {
 impl MayStart for AttemptEvent {
     fn start_number(&self) -> Option<u32> {
         match self {
-            Self::JudgingStarted { start_number, .. } => Some(*start_number),
+            Self::JudgingStarted { start_number, .. } | Self::RejudgingStarted { start_number, .. } => {
+                Some(*start_number)
+            }
             _ => None,
         }
     }

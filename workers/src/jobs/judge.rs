@@ -14,7 +14,7 @@ use super::LogWriter;
 use super::frame::{record, start};
 use super::lease::Lease;
 use crate::error::Error;
-use crate::judge;
+use crate::judge::{self, Judged};
 use crate::runner::Runner;
 
 /// Bytes of output that are kept of one judgement.
@@ -26,13 +26,14 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> {
     let log = RecordingId(uuid::Uuid::now_v7());
     let started =
-        start::<Attempt>(&runner, &row, |claim| AttemptCommand::StartJudging { claim, log }).await?;
+        start::<Attempt>(&runner, &row, |claim| AttemptCommand::StartJudging { job: row.job_id, claim, log })
+            .await?;
     let Some(lease) = started else { return Ok(()) };
     let attempt = AttemptId(row.aggregate_id);
     let never = CancellationToken::new();
-    let work = tokio::time::timeout(LIMIT, judge_attempt(&runner, attempt, &lease, log));
+    let work = tokio::time::timeout(LIMIT, judge_attempt(&runner, &row, &lease, log));
     let command = match lease.hold(&runner, &never, work).await {
-        Ok(Ok(Ok(verdict))) => conclude(&lease, verdict),
+        Ok(Ok(Ok(judged))) => conclude(&lease, judged),
         Ok(Ok(Err(error))) => {
             tracing::error!(%attempt, %error, start = lease.start_number, "an attempt could not be judged");
             conclude(&lease, platform_fault(error.code()))
@@ -53,34 +54,41 @@ pub(super) async fn work(runner: Arc<Runner>, row: JobRow) -> Result<(), Error> 
 
 async fn judge_attempt(
     runner: &Arc<Runner>,
-    attempt: AttemptId,
+    job: &JobRow,
     lease: &Lease,
     log: RecordingId,
-) -> Result<Verdict, Error> {
+) -> Result<Judged, Error> {
     let row = runner
         .store
-        .attempt(attempt)
+        .attempt(AttemptId(job.aggregate_id))
         .await?
         .ok_or(Error::Busy("the attempt is not in the read model yet"))?;
+    let again = runner.store.judgement_by(job.job_id).await?;
+    let version = again.as_ref().map_or(&row.lab.version, |judgement| &judgement.lab_version);
+    let lab = judge::lab_of(runner, &row.lab.slug, version, again.is_some()).await?;
     let mut log = LogWriter::open(runner.store.clone(), log, row.session_id, LOG_LIMIT).await?;
-    let verdict = judge::judge(runner, &row, lease.id, &mut log).await;
+    let judged = match lab {
+        Ok(lab) => judge::judge(runner, &row, lab, lease.id, &mut log).await,
+        Err(verdict) => Ok(Judged { verdict, basis: None }),
+    };
     log.close().await;
-    verdict
+    judged
 }
 
 /// A verdict is said; one that the platform could not reach is tried again a few times first.
-fn conclude(lease: &Lease, verdict: Verdict) -> AttemptCommand {
+fn conclude(lease: &Lease, Judged { verdict, basis }: Judged) -> AttemptCommand {
     if verdict.status == VerdictStatus::Inconclusive && lease.start_number < MAX_STARTS {
         let reason = verdict.failures.first().map_or("inconclusive", |finding| &finding.code).to_owned();
         return AttemptCommand::ReleaseJudging { lease: lease.id, reason };
     }
-    AttemptCommand::Judge { lease: lease.id, verdict }
+    AttemptCommand::Judge { lease: lease.id, verdict, basis }
 }
 
-fn platform_fault(code: &str) -> Verdict {
-    Verdict::inconclusive(
+fn platform_fault(code: &str) -> Judged {
+    let verdict = Verdict::inconclusive(
         code,
         "The judge could not do its work: the platform had a fault.",
         "This is not your doing and does not count. Submit again in a moment.",
-    )
+    );
+    Judged { verdict, basis: None }
 }

@@ -12,12 +12,14 @@ mod engine;
 mod http;
 mod image;
 mod journal;
+mod lab_version;
 mod script;
 mod sockets;
 mod steps;
 
 use std::sync::Arc;
 
+use containrlab_domain::attempt::Basis;
 use containrlab_domain::ids::{LeaseId, SessionId};
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
@@ -27,6 +29,7 @@ use containrlab_store::{AttemptRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use self::case::Case;
+pub(crate) use self::lab_version::lab_of;
 use crate::error::Error;
 use crate::host::{SandboxHost, SandboxRequest};
 pub use crate::jobs::Ear;
@@ -38,29 +41,30 @@ use crate::workspace::is_ignored;
 /// Bytes of output that somebody hears of a judgement without a ledger.
 const HEARD: usize = 4 << 20;
 
-/// Judges an attempt.
+/// A verdict, and what it rests on; nothing when the platform failed before anything was judged.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) basis: Option<Basis>,
+}
+
+/// Judges an attempt by this lab.
 ///
 /// # Errors
 /// When the platform is at fault; the attempt is judged again.
 pub(crate) async fn judge(
     runner: &Arc<Runner>,
     attempt: &AttemptRow,
+    lab: Arc<Lab>,
     lease: LeaseId,
     log: &mut LogWriter,
-) -> Result<Verdict, Error> {
-    let Some(loaded) = runner.labs.get(&attempt.lab.slug) else {
-        return Ok(Verdict::inconclusive(
-            "lab_unknown",
-            "This lab is no longer there, so nobody can judge the attempt.",
-            "This does not count against you.",
-        ));
-    };
+) -> Result<Judged, Error> {
+    let basis = Some(runner.kit.basis(attempt.tree_hash.clone(), &lab));
     let tree = runner.store.tree(&attempt.tree_hash).await?.ok_or_else(|| missing(attempt))?;
     let files = files_of(&runner.store, &tree).await?;
-    let case = Case::new(Arc::new(loaded.lab.clone()), tree, files).await;
+    let case = Case::new(lab, tree, files).await;
     if case.needs_no_engine() {
         log.line("There is nothing to build: the files alone say what is missing.").await;
-        return Ok(case.evaluate(Vec::new()).await);
+        return Ok(Judged { verdict: case.evaluate(Vec::new()).await, basis });
     }
     log.line("Starting a fresh sandbox for this attempt.").await;
     log.flush().await;
@@ -69,7 +73,7 @@ pub(crate) async fn judge(
     let agent = sandbox.sandbox().agent.clone();
     let observations = case.carry_out(&agent, log).await;
     sandbox.remove().await;
-    Ok(case.evaluate(observations?).await)
+    Ok(Judged { verdict: case.evaluate(observations?).await, basis })
 }
 
 /// Judges files without a ledger, as an attempt with these files would be: for authors of labs, from the command line. Whoever

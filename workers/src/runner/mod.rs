@@ -22,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use containrlab_domain::actor::{Actor, Provenance};
+use containrlab_domain::attempt::JudgeKit;
 use containrlab_domain::ids::{LeaseId, RequestId, RunnerId, SessionId};
 use containrlab_store::Store;
 use containrlab_store::labs::LabCatalog;
@@ -49,6 +50,8 @@ pub(crate) struct Runner {
     pub(crate) store: Store,
     pub(crate) host: Arc<dyn SandboxHost>,
     pub(crate) labs: LabCatalog,
+    /// With what it judges.
+    pub(crate) kit: JudgeKit,
     pub(crate) room: Room,
     pub(crate) pool: Pool,
     /// The runner is to stop: take nothing new.
@@ -71,6 +74,7 @@ impl Runner {
         settings: Settings,
         store: Store,
         host: Arc<dyn SandboxHost>,
+        kit: JudgeKit,
     ) -> Result<Self, Error> {
         let labs = LabCatalog::load(&settings.labs_dir).map_err(|problems| Error::Labs {
             path: settings.labs_dir.clone(),
@@ -84,6 +88,7 @@ impl Runner {
             store,
             host,
             labs,
+            kit,
             room,
             pool,
             draining: CancellationToken::new(),

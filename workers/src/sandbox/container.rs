@@ -146,7 +146,7 @@ mod tests {
             session: SessionId(Uuid::nil()),
             lease: LeaseId(Uuid::nil()),
         };
-        let prepared = Prepared { image: "image".to_owned(), golden: "golden".to_owned() };
+        let prepared = Prepared { image: "image".to_owned(), golden: "golden".to_owned(), images: [].into() };
         let body =
             body(&settings, &SystemInfo::default(), &prepared, "net", Path::new("/state/volumes/x"), &spec);
         let config = body.host_config.unwrap();

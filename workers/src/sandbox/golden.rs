@@ -1,5 +1,6 @@
 //! The golden volume: an engine's store that already holds every lab image, made by a sandbox that loads them once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -30,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) image: String,
     /// The golden volume's fingerprint.
     pub(super) golden: String,
+    /// The images in it: by name, the engine's hash of their content.
+    pub(super) images: BTreeMap<String, String>,
 }
 
 impl Sandboxes {
@@ -37,8 +40,11 @@ impl Sandboxes {
     pub(super) async fn make_golden(&self, progress: Progress<'_>) -> Result<Prepared, SandboxError> {
         let images = self.inner.images.ensure(false, progress).await?;
         let image = self.inner.settings.sandbox_image.clone().unwrap_or_else(|| images.sandbox.clone());
-        let golden = self.golden_fingerprint(&images).await?;
-        let prepared = Prepared { image, golden };
+        let ids = self.image_ids(&images).await?;
+        let golden = self.golden_fingerprint(&images, &ids).await?;
+        let named = images.labs.iter().zip(&ids);
+        let named = named.flat_map(|(image, id)| image.names.iter().map(|name| (name.clone(), id.clone())));
+        let prepared = Prepared { image, golden, images: named.collect() };
         if self.inner.store.has_golden(&prepared.golden) {
             // Whoever fills one holds the lock that we hold.
             self.inner.store.delete_staged().await?;
@@ -60,19 +66,28 @@ impl Sandboxes {
     }
 
     /// Of what is in the volume: the images' contents and names, and the engine that wrote it.
-    async fn golden_fingerprint(&self, images: &ImageSet) -> Result<String, SandboxError> {
+    async fn golden_fingerprint(&self, images: &ImageSet, ids: &[String]) -> Result<String, SandboxError> {
         let mut digest = Sha256::new();
         digest.update(format!("{RECIPE}\n{}\n", images.sandbox_engine));
         digest.update(self.inner.settings.site.docker_config().unwrap_or_default());
         if let Some(own) = &self.inner.settings.sandbox_image {
             digest.update(format!("{own} {}\n", self.image_id(own).await?));
         }
-        for image in &images.labs {
-            digest.update(format!("{} {:?}\n", self.image_id(&image.reference).await?, image.names));
+        for (image, id) in images.labs.iter().zip(ids) {
+            digest.update(format!("{id} {:?}\n", image.names));
         }
         let mut text = hex::encode(digest.finalize());
         text.truncate(16);
         Ok(text)
+    }
+
+    /// The lab images' ids, in their order.
+    async fn image_ids(&self, images: &ImageSet) -> Result<Vec<String>, SandboxError> {
+        let mut ids = Vec::with_capacity(images.labs.len());
+        for image in &images.labs {
+            ids.push(self.image_id(&image.reference).await?);
+        }
+        Ok(ids)
     }
 
     async fn image_id(&self, reference: &str) -> Result<String, SandboxError> {

@@ -25,7 +25,7 @@ mod site;
 mod survey;
 mod volumes;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::Docker;
@@ -166,6 +166,12 @@ impl Sandboxes {
             self.inner.images.ensure(true, progress).await?;
         }
         self.prepare(progress).await
+    }
+
+    /// The images that every sandbox starts with: by name, the engine's hash of their content. None before
+    /// [`Sandboxes::prepare`].
+    pub async fn lab_images(&self) -> BTreeMap<String, String> {
+        self.inner.prepared.read().await.as_ref().map(|prepared| prepared.images.clone()).unwrap_or_default()
     }
 
     /// Whether each sandbox has a disk quota on this machine.

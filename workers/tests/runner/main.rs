@@ -6,6 +6,7 @@ mod house;
 
 mod jobs;
 mod ports;
+mod rejudge;
 mod restarts;
 mod terminals;
 mod troubles;

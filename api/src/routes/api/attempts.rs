@@ -9,7 +9,7 @@ use crate::Error;
 use crate::extract::{Asker, QueryParams};
 use crate::services::{live_log, submit};
 use crate::state::App;
-use crate::wire::{AttemptJson, AttemptList, AttemptsQuery, LogJson, LogQuery};
+use crate::wire::{AttemptDetail, AttemptJson, AttemptList, AttemptsQuery, LogJson, LogQuery};
 
 /// The learner's attempts.
 #[utoipa::path(get, path = "/api/attempts", tag = "attempts", params(AttemptsQuery), responses((status = 200, body = AttemptList)))]
@@ -23,15 +23,16 @@ pub(super) async fn list(
     Ok(Json(AttemptList { attempts: attempts.iter().map(AttemptJson::from).collect() }))
 }
 
-/// An attempt with its verdict.
-#[utoipa::path(get, path = "/api/attempts/{id}", tag = "attempts", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AttemptJson)))]
+/// An attempt with its newest verdict and those before it.
+#[utoipa::path(get, path = "/api/attempts/{id}", tag = "attempts", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AttemptDetail)))]
 pub(super) async fn read(
     State(app): State<App>,
     asker: Asker,
     Path(id): Path<String>,
-) -> Result<Json<AttemptJson>, Error> {
+) -> Result<Json<AttemptDetail>, Error> {
     let attempt = submit::find(&app, &asker, id_of(&id)?).await?;
-    Ok(Json(AttemptJson::from(&attempt)))
+    let judgements = app.store.judgements_of(attempt.attempt_id).await?;
+    Ok(Json(AttemptDetail::new(&attempt, &judgements)))
 }
 
 /// The judge's log of an attempt from a position on.

@@ -1,7 +1,7 @@
 //! What a runner does, done by hand: its commands on the ledger, in its order.
 
 use containrlab_domain::actor::{Actor, Provenance};
-use containrlab_domain::attempt::{Attempt, AttemptCommand};
+use containrlab_domain::attempt::{Attempt, AttemptCommand, Basis, JudgeKit};
 use containrlab_domain::ids::{
     AttemptId, JobId, LeaseId, RecordingId, RequestId, RunnerId, SandboxId, SessionId, WorkspaceId,
 };
@@ -9,7 +9,7 @@ use containrlab_domain::job::{Claim, JobOutcome};
 use containrlab_domain::session::{Session, SessionCommand};
 use containrlab_domain::verdict::Verdict;
 use containrlab_domain::workspace::{Workspace, WorkspaceCommand};
-use containrlab_store::{NewRunner, RecordingKind, Store};
+use containrlab_store::{JobRowState, NewRunner, RecordingKind, Store};
 use uuid::Uuid;
 
 /// Somebody who does a runner's work.
@@ -28,8 +28,13 @@ impl Runner {
     /// A runner whose gateway is at this address.
     pub(crate) async fn at(store: &Store, address: &str) -> Self {
         let id = RunnerId(Uuid::new_v4());
-        let runner =
-            NewRunner { runner_id: id, name: "by hand".to_owned(), address: address.to_owned(), capacity: 4 };
+        let runner = NewRunner {
+            runner_id: id,
+            name: "by hand".to_owned(),
+            address: address.to_owned(),
+            capacity: 4,
+            kit: JudgeKit::with_images([].into()),
+        };
         store.register_runner(&runner).await.expect("registered");
         Self { store: store.clone(), id }
     }
@@ -108,14 +113,28 @@ impl Runner {
     pub(crate) async fn judge(&self, session: SessionId, id: AttemptId) -> Taken {
         let (claim, log) = (self.claim(), self.open_log(session).await);
         let lease = claim.lease;
-        self.attempt(id, AttemptCommand::StartJudging { claim, log }).await;
+        let mut jobs = self.store.jobs_of(session).await.expect("jobs").into_iter();
+        let open = jobs.rfind(|job| job.aggregate_id == id.0 && job.state != JobRowState::Done);
+        let job = open.expect("a job that judges it").job_id;
+        self.attempt(id, AttemptCommand::StartJudging { job, claim, log }).await;
         Taken { lease, log }
     }
 
     /// Says a verdict.
     pub(crate) async fn say_verdict(&self, id: AttemptId, taken: &Taken, verdict: Verdict) {
+        self.say_verdict_on(id, taken, verdict, None).await;
+    }
+
+    /// Says a verdict, and what it rests on.
+    pub(crate) async fn say_verdict_on(
+        &self,
+        id: AttemptId,
+        taken: &Taken,
+        verdict: Verdict,
+        basis: Option<Basis>,
+    ) {
         self.store.close_recording(taken.log).await.expect("closed");
-        self.attempt(id, AttemptCommand::Judge { lease: taken.lease, verdict }).await;
+        self.attempt(id, AttemptCommand::Judge { lease: taken.lease, verdict, basis }).await;
     }
 
     /// Cleans a session up that is ending.

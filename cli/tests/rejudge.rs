@@ -1,0 +1,191 @@
+//! `containrlab attempts rejudge`, by the real program on the real databases; the runner's part is done by hand.
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use containrlab_domain::actor::{Actor, Provenance};
+use containrlab_domain::attempt::{Attempt, AttemptCommand, JudgeKit};
+use containrlab_domain::ids::{
+    AttemptId, JobId, LabSlug, LearnerId, LeaseId, RecordingId, RequestId, RunnerId, SessionId,
+};
+use containrlab_domain::job::Claim;
+use containrlab_domain::lab::Lab;
+use containrlab_domain::verdict::{Finding, Verdict, VerdictStatus};
+use containrlab_domain::workspace::Tree;
+use containrlab_store::labs::{LabCatalog, LoadedLab};
+use containrlab_store::testing::TestStore;
+use containrlab_store::{AttemptState, JobRowState, NewRunner};
+use serde_json::Value;
+use uuid::Uuid;
+
+const LABS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs");
+
+struct Desk {
+    store: TestStore,
+    runner: RunnerId,
+    lab: LoadedLab,
+    folder: tempfile::TempDir,
+}
+
+fn by() -> Provenance {
+    Provenance { actor: Actor::System("test"), request: RequestId(Uuid::new_v4()) }
+}
+
+fn kit() -> JudgeKit {
+    JudgeKit::with_images([].into())
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let store = TestStore::new().await;
+        let runner = RunnerId(Uuid::new_v4());
+        let labs = LabCatalog::load(LABS.as_ref()).expect("the labs are in order");
+        let lab = labs.get(&LabSlug::new("lab1").expect("a slug")).expect("lab1").clone();
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { store, runner, lab, folder }
+    }
+
+    async fn runner_is_there(&self) {
+        let (runner_id, name, address) = (self.runner, "by hand".to_owned(), "http://127.0.0.1:1".to_owned());
+        let runner = NewRunner { runner_id, name, address, capacity: 4, kit: kit() };
+        self.store.register_runner(&runner).await.expect("registered");
+    }
+
+    fn rejudge(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_containrlab"));
+        command
+            .args(["attempts", "rejudge", "--lab"])
+            .args(arguments)
+            .env("DATABASE_URL", &self.store.settings().database_url)
+            .env("REDIS_URL", &self.store.settings().redis_url)
+            .env("REDIS_NAMESPACE", &self.store.settings().namespace)
+            .env("LABS_DIR", LABS)
+            .env("STATE_DIR", self.folder.path().join("state"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.rejudge(arguments).output().expect("runs")
+    }
+
+    async fn execute(&self, id: AttemptId, command: AttemptCommand) {
+        self.store.execute::<Attempt>(id.0, command, &by()).await.expect("the attempt takes it");
+    }
+
+    /// Handed in for a version of the lab that nobody kept, and judged by it.
+    async fn judged(&self, verdict: Verdict) -> AttemptId {
+        let (id, job) = (AttemptId(Uuid::new_v4()), JobId(Uuid::new_v4()));
+        let submit = AttemptCommand::Submit {
+            attempt: id,
+            session: SessionId(Uuid::new_v4()),
+            learner: LearnerId(Uuid::new_v4()),
+            lab: self.lab.reference(),
+            tree: self.store.put_tree(&Tree::default()).await.expect("kept"),
+            judge_job: job,
+        };
+        self.execute(id, submit).await;
+        self.judge(id, job, verdict, None).await;
+        id
+    }
+
+    async fn judge(&self, id: AttemptId, job: JobId, verdict: Verdict, by_lab: Option<&Lab>) {
+        let lease = LeaseId(Uuid::new_v4());
+        let claim = Claim { lease, runner: self.runner };
+        self.execute(id, AttemptCommand::StartJudging { job, claim, log: RecordingId(Uuid::new_v4()) }).await;
+        let basis = by_lab.map(|lab| kit().basis(Tree::default().hash(), lab));
+        self.execute(id, AttemptCommand::Judge { lease, verdict, basis }).await;
+    }
+
+    /// Waits until somebody has asked for a further verdict, and says it.
+    async fn judge_again(&self, id: AttemptId, verdict: Verdict) {
+        let job = loop {
+            let judgements = self.store.judgements_of(id).await.expect("read");
+            match judgements.first().filter(|newest| newest.state == AttemptState::Submitted) {
+                Some(newest) => break newest.job_id.expect("a job"),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        self.judge(id, job, verdict, Some(&self.lab.lab)).await;
+        assert_eq!(self.store.job(job).await.expect("read").expect("the job").state, JobRowState::Done);
+    }
+}
+
+fn failed(code: &str) -> Verdict {
+    let failures = vec![Finding::new(code, "A sentence.")];
+    Verdict { status: VerdictStatus::Failed, failures, ..Verdict::inconclusive("", "", "") }
+}
+
+#[track_caller]
+fn said(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
+    text + &errors
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_are_judged_again_once_however_often_it_is_asked_for() {
+    let desk = Desk::new().await;
+    let attempt = desk.judged(failed("old_finding")).await;
+    assert!(said(&desk.run(&["lab1"]), 1).contains("containrlab runner"));
+    desk.runner_is_there().await;
+
+    let dry = said(&desk.run(&["lab1", "--dry-run"]), 0);
+    assert!(dry.contains("1 attempts would be judged again") && dry.contains(&attempt.to_string()), "{dry}");
+    assert_eq!(desk.store.judgements_of(attempt).await.expect("read").len(), 1);
+
+    // Two at once, of which one is broken off in the middle; both ask for the same verdict.
+    let start = |arguments: &[&str]| {
+        desk.rejudge(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs")
+    };
+    let (mut broken, whole) = (start(&["lab1"]), start(&["lab1", "--json"]));
+    while desk.store.judgements_of(attempt).await.expect("read").len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    broken.kill().expect("killed");
+    broken.wait().expect("gone");
+    desk.judge_again(attempt, failed("new_finding")).await;
+    let output =
+        tokio::task::spawn_blocking(|| whole.wait_with_output()).await.expect("joined").expect("ends");
+    said(&output, 0);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let comparison = &report["attempts"][0]["comparison"];
+    assert_eq!(comparison["came"][0]["code"], "new_finding", "{report:#}");
+    assert_eq!(comparison["went"][0]["code"], "old_finding", "{report:#}");
+    assert_eq!(desk.store.judgements_of(attempt).await.expect("read").len(), 2);
+
+    let again = said(&desk.run(&["lab1"]), 0);
+    assert!(again.contains("0 attempts judged again") && again.contains("1 up to date"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_told_with_what_is_known() {
+    let desk = Desk::new().await;
+    desk.runner_is_there().await;
+    let unknown = said(&desk.run(&["lab1", "--version", "abc", "--dry-run"]), 64);
+    assert!(unknown.contains("None of its versions"), "{unknown}");
+    desk.store.keep_lab(&desk.lab).await.expect("kept");
+    let short = &desk.lab.version.as_str()[..12];
+    let unknown = said(&desk.run(&["lab1", "--version", "no-such"]), 64);
+    assert!(unknown.contains(short), "{unknown}");
+    let known = said(&desk.run(&["lab1", "--version", short]), 0);
+    assert!(known.contains("0 attempts judged again"), "{known}");
+    assert!(said(&desk.run(&["no-such-lab"]), 64).contains("no lab no-such-lab"));
+    said(&desk.run(&["Not a name"]), 64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_platform_failed_to_judge_gives_a_code_of_its_own() {
+    let desk = Desk::new().await;
+    desk.runner_is_there().await;
+    let attempt = desk.judged(failed("old_finding")).await;
+    let running =
+        desk.rejudge(&["lab1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    desk.judge_again(attempt, Verdict::inconclusive("sandbox_unreachable", "It failed.", "Again.")).await;
+    let output =
+        tokio::task::spawn_blocking(|| running.wait_with_output()).await.expect("joined").expect("ends");
+    assert!(said(&output, 2).contains("Run the command again"));
+    let row = desk.store.attempt(attempt).await.expect("read").expect("the attempt");
+    assert_eq!(row.status, Some(VerdictStatus::Failed));
+}
