@@ -351,8 +351,8 @@ impl Scenario<'_> {
 
 /// "10 minutes", "5-10 minutes", "1 hour".
 fn minutes(text: &str) -> Option<u32> {
-    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<u32>().ok());
-    let last = numbers.last()?;
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<u32>().ok());
+    let last = numbers.next_back()?;
     Some(if text.to_ascii_lowercase().contains("hour") { last.saturating_mul(60) } else { last })
 }
 
