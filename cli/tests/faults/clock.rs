@@ -22,7 +22,6 @@ async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
         clocks: vec![600, -600],
         haste: 3,
         capacity: SESSIONS / 2,
-        ..Setup::with(2)
     })
     .await;
     let store = house.store().await;

@@ -147,7 +147,8 @@ impl Watch {
             found.extend(self.engine(status));
         }
         if let Some(full) = sight.disk_full
-            && std::mem::replace(&mut self.disk_full, full) < full
+            && !std::mem::replace(&mut self.disk_full, full)
+            && full
         {
             found.push(Trouble::DiskFull);
         }
