@@ -193,6 +193,12 @@ fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
         AttemptEvent::Rejudged { verdict, .. } => {
             (Attempt, format!("Judged again. {}", verdict_sentence(&verdict)))
         }
+        AttemptEvent::SessionSeen { facts: Some(_), .. } => {
+            (Attempt, "The judge has looked at the session's own engine.".to_owned())
+        }
+        AttemptEvent::SessionSeen { facts: None, .. } => {
+            (Failure, "The session was gone before the judge could look at it.".to_owned())
+        }
         AttemptEvent::Judged { verdict, .. } => match verdict.status {
             VerdictStatus::Passed => (Success, verdict_sentence(&verdict)),
             _ => (Failure, verdict_sentence(&verdict)),

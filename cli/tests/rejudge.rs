@@ -83,6 +83,7 @@ impl Desk {
             lab: self.lab.reference(),
             tree: self.store.put_tree(&Tree::default()).await.expect("kept"),
             judge_job: job,
+            looks_at_session: false,
         };
         self.execute(id, submit).await;
         self.judge(id, job, verdict, None).await;

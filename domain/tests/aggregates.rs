@@ -139,7 +139,7 @@ fn attempt_command() -> impl Strategy<Value = AttemptCommand> {
             learner: LearnerId(id(3)),
             lab: LabRef { slug: LabSlug::new("lab1").unwrap(), version: LabVersion::of(b"lab") },
             tree: Tree::default().hash(),
-            judge_job: JobId(id(4)),
+            judge_job: JobId(id(4)), looks_at_session: false,
         }),
         2 => (1..4u8, 5..8u8).prop_map(|(after, job)| AttemptCommand::Rejudge {
             job: JobId(id(job)),
@@ -304,6 +304,7 @@ proptest! {
                     prop_assert!(may_end, "a verdict that nobody may say");
                     newest = None;
                 }
+                AttemptEvent::SessionSeen { .. } => prop_assert!(false, "nobody looked"),
                 AttemptEvent::SolutionShown { leave } => {
                     prop_assert!(!std::mem::replace(&mut shown, true), "shown twice");
                     prop_assert_eq!(passed, !leave, "by a pass, or else by leave");

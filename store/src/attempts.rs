@@ -2,6 +2,7 @@
 
 use containrlab_domain::attempt::Basis;
 use containrlab_domain::ids::{AttemptId, LabRef, LabSlug, LearnerId, RecordingId, SessionId, TreeHash};
+use containrlab_domain::judge::SessionFacts;
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,19 @@ pub struct AttemptRow {
     pub rejudged_at: Option<Timestamp>,
     /// Whether any of its verdicts is that it has passed: what was passed stays passed.
     pub ever_passed: bool,
+    /// Whether somebody has to look at the session's own engine before the judge can go on.
+    #[serde(skip)]
+    pub looks_at_session: bool,
+    /// What was seen there, once somebody has looked.
+    #[serde(skip)]
+    pub session_seen: Option<SessionSeen>,
+}
+
+/// What somebody saw who looked at a session's own engine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SessionSeen {
+    /// What was there; none when the sandbox was gone.
+    pub facts: Option<SessionFacts>,
 }
 
 /// Where an attempt stands.
@@ -65,7 +79,7 @@ pub enum AttemptState {
 }
 
 const COLUMNS: &str = "attempt_id, session_id, learner_id, lab_slug, lab_version, tree_hash, number, state, log_id, \
-                       submitted_at, judged_at, status, verdict, basis, judgements, rejudged_at, ever_passed, solution_shown_at";
+                       submitted_at, judged_at, status, verdict, basis, judgements, rejudged_at, ever_passed, solution_shown_at, looks_at_session, session_seen";
 
 impl AttemptRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -87,6 +101,8 @@ impl AttemptRow {
             judgements: unsigned_32(row, "judgements")?,
             rejudged_at: column(row, "rejudged_at")?,
             ever_passed: column(row, "ever_passed")?,
+            looks_at_session: column(row, "looks_at_session")?,
+            session_seen: json_or_null(row, "session_seen")?,
         })
     }
 }

@@ -58,7 +58,7 @@ use containrlab_domain::ids::SessionId;
 use deadpool_postgres::{Object, Pool};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
-pub use attempts::{AttemptRow, AttemptState};
+pub use attempts::{AttemptRow, AttemptState, SessionSeen};
 pub use error::StoreError;
 pub use hints::ShownHint;
 pub use idempotency::{KEPT as ANSWERS_KEPT, KeptAnswer, KeyedRequest, RequestClaim};

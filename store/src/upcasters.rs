@@ -12,8 +12,13 @@ use uuid::Uuid;
 use crate::StoreError;
 
 /// All upcasters, oldest first. Each sees what the ones before it made.
-static UPCASTERS: LazyLock<Vec<Box<dyn EventUpcaster>>> =
-    LazyLock::new(|| vec![Box::new(ExtensionsNameTheirRequest), Box::new(VerdictsSayTheirBasis)]);
+static UPCASTERS: LazyLock<Vec<Box<dyn EventUpcaster>>> = LazyLock::new(|| {
+    vec![
+        Box::new(ExtensionsNameTheirRequest),
+        Box::new(SubmissionsSayWhetherSomebodyLooks),
+        Box::new(VerdictsSayTheirBasis),
+    ]
+});
 
 /// `SessionExtended` 1.1 says in which request, so that a repeated one adds nothing. In 1.0 that stood in the metadata only.
 struct ExtensionsNameTheirRequest;
@@ -42,6 +47,21 @@ impl EventUpcaster for VerdictsSayTheirBasis {
 
     fn upcast(&self, mut event: SerializedEvent) -> SerializedEvent {
         event.payload["basis"] = Value::Null;
+        event.event_version = "1.1".to_owned();
+        event
+    }
+}
+
+/// `AttemptSubmitted` 1.1 says whether the session's own engine is looked at first. In 1.0 no check did that.
+struct SubmissionsSayWhetherSomebodyLooks;
+
+impl EventUpcaster for SubmissionsSayWhetherSomebodyLooks {
+    fn can_upcast(&self, event_type: &str, event_version: &str) -> bool {
+        event_type == "AttemptSubmitted" && event_version == "1.0"
+    }
+
+    fn upcast(&self, mut event: SerializedEvent) -> SerializedEvent {
+        event.payload["looks_at_session"] = false.into();
         event.event_version = "1.1".to_owned();
         event
     }

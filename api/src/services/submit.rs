@@ -36,6 +36,7 @@ pub(crate) async fn submit(
         lab: session.lab.clone(),
         tree: app.store.put_tree(&tree).await?,
         judge_job: nth_judge_job(session.session_id, attempts.len()),
+        looks_at_session: app.labs.get(&session.lab.slug).is_some_and(|lab| lab.lab.looks_at_session()),
     };
     match app.store.execute::<Attempt>(id.0, command, &asker.provenance()).await {
         Ok(_) | Err(CommandError::Refused(AttemptError::AlreadySubmitted)) => {}

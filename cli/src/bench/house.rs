@@ -1,6 +1,7 @@
 //! The whole system for figures that need one: started by the first that does, and shared by all.
 
 use containrlab_domain::ids::{LeaseId, RunnerId, SandboxId, SessionId};
+use containrlab_store::labs::LabCatalog;
 use containrlab_workers::sandbox::{Role, SandboxError, SandboxSpec, Sandboxes};
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
@@ -38,6 +39,12 @@ impl House {
     pub(super) fn new(environment: Environment, stack: Stack, state: StateDir, progress: Progress) -> Self {
         let (running, times) = (OnceCell::new(), OnceCell::new());
         Self { environment, stack, state, progress, running, times }
+    }
+
+    /// The labs that there are.
+    pub(super) fn labs(&self) -> Result<LabCatalog, Failure> {
+        let faults = |faults: Vec<_>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        LabCatalog::load(&crates::labs_dir(&self.environment)?).map_err(|found| Failure::Plain(faults(found)))
     }
 
     /// The system; started if it isn't.

@@ -5,6 +5,7 @@
 mod builds;
 mod figure;
 mod house;
+mod judgement;
 mod ledger_sessions;
 mod memory;
 mod pickup;
@@ -35,6 +36,7 @@ fn figures() -> Vec<Box<dyn Figure>> {
     figures.extend([Box::new(starts::Cold) as Box<dyn Figure>, Box::new(starts::WarmHalf)]);
     figures.extend([Box::new(starts::WarmMost) as Box<dyn Figure>, Box::new(memory::Idle)]);
     figures.extend([Box::new(memory::Many) as Box<dyn Figure>, Box::new(builds::Build)]);
+    figures.push(Box::new(judgement::Judgement));
     figures.push(Box::new(static_checks::Promise));
     figures.push(Box::new(static_checks::BesideReader));
     figures

@@ -44,7 +44,15 @@ async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
         let tree = store.put_tree(&tree).await.expect("a tree");
         let (attempt, judge_job) = (AttemptId(Uuid::now_v7()), JobId(Uuid::now_v7()));
         let (session, learner) = (*session, *learner);
-        let submit = AttemptCommand::Submit { attempt, session, learner, lab: lab(), tree, judge_job };
+        let submit = AttemptCommand::Submit {
+            attempt,
+            session,
+            learner,
+            lab: lab(),
+            tree,
+            judge_job,
+            looks_at_session: false,
+        };
         store.execute::<Attempt>(attempt.0, submit, &by()).await.expect("an attempt");
         judge_job
     }))

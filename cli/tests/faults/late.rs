@@ -20,7 +20,15 @@ async fn a_late_outcome_is_refused_and_counted() {
     until_ready(&store, session).await;
     let tree = store.put_tree(&Tree::default()).await.expect("a tree");
     let (attempt, judge_job) = (AttemptId(Uuid::now_v7()), JobId(Uuid::now_v7()));
-    let submit = AttemptCommand::Submit { attempt, session, learner, lab: lab(), tree, judge_job };
+    let submit = AttemptCommand::Submit {
+        attempt,
+        session,
+        learner,
+        lab: lab(),
+        tree,
+        judge_job,
+        looks_at_session: false,
+    };
     store.execute::<Attempt>(attempt.0, submit, &by()).await.expect("an attempt");
 
     let slow = until_job(&store, judge_job, JobRowState::Held).await.runner_id.expect("whoever holds it");

@@ -16,6 +16,7 @@ use crate::ids::{
     AttemptId, JobId, LabRef, LabVersion, LearnerId, LeaseId, RecordingId, SessionId, TreeHash,
 };
 use crate::job::{Claim, JobCourse, JobRefusal, StartDecision};
+use crate::judge::SessionFacts;
 use crate::verdict::Verdict;
 
 /// A command to the attempt aggregate.
@@ -35,6 +36,15 @@ pub enum AttemptCommand {
         tree: TreeHash,
         /// The id of the job that will judge it.
         judge_job: JobId,
+        /// Whether somebody has to look at the session's own engine first.
+        looks_at_session: bool,
+    },
+    /// The session's runner has looked at the session's own engine.
+    RecordSession {
+        /// The lease under which it looked.
+        lease: LeaseId,
+        /// What was there; none when the sandbox is gone.
+        facts: Option<SessionFacts>,
     },
     /// An operator wants it judged again. The verdicts so far stay, beside the new one.
     Rejudge {
@@ -95,6 +105,15 @@ pub enum AttemptEvent {
         tree: TreeHash,
         /// The job that judges it.
         judge_job: JobId,
+        /// Whether somebody has to look at the session's own engine first.
+        looks_at_session: bool,
+    },
+    /// The session's own engine was looked at; a judge may go on from here, also when it is judged again.
+    SessionSeen {
+        /// The lease under which somebody looked.
+        lease: LeaseId,
+        /// What was there; none when the sandbox is gone.
+        facts: Option<SessionFacts>,
     },
     /// A runner took it.
     JudgingStarted {
@@ -168,6 +187,7 @@ impl DomainEvent for AttemptEvent {
             Self::Submitted { .. } => "AttemptSubmitted",
             Self::JudgingStarted { .. } => "JudgingStarted",
             Self::JudgingReleased { .. } => "JudgingReleased",
+            Self::SessionSeen { .. } => "SessionSeen",
             Self::Judged { .. } => "AttemptJudged",
             Self::SolutionShown { .. } => "SolutionShown",
             Self::RejudgeRequested { .. } => "AttemptRejudgeRequested",
@@ -180,8 +200,8 @@ impl DomainEvent for AttemptEvent {
 
     fn event_version(&self) -> String {
         match self {
-            // 1.1 says what the verdict rests on.
-            Self::Judged { .. } => "1.1",
+            // 1.1 says whether somebody has to look at the session first, and what the verdict rests on.
+            Self::Submitted { .. } | Self::Judged { .. } => "1.1",
             _ => "1.0",
         }
         .to_owned()
@@ -256,10 +276,24 @@ impl Attempt {
     fn decide(&self, command: AttemptCommand) -> Result<Vec<AttemptEvent>, AttemptError> {
         let round = || self.newest.as_ref().ok_or(AttemptError::Unknown);
         let event = match command {
-            AttemptCommand::Submit { attempt, session, learner, lab, tree, judge_job } => match self.newest {
-                Some(_) => return Err(AttemptError::AlreadySubmitted),
-                None => AttemptEvent::Submitted { attempt, session, learner, lab, tree, judge_job },
-            },
+            AttemptCommand::Submit { attempt, session, learner, lab, tree, judge_job, looks_at_session } => {
+                match self.newest {
+                    Some(_) => return Err(AttemptError::AlreadySubmitted),
+                    None => AttemptEvent::Submitted {
+                        attempt,
+                        session,
+                        learner,
+                        lab,
+                        tree,
+                        judge_job,
+                        looks_at_session,
+                    },
+                }
+            }
+            AttemptCommand::RecordSession { lease, facts } => {
+                round()?.course.check(lease)?;
+                AttemptEvent::SessionSeen { lease, facts }
+            }
             AttemptCommand::Rejudge { job, lab, after } => match round()? {
                 round if round.course.is_open() => return Err(AttemptError::UnderWay),
                 round if round.number != after => return Err(AttemptError::JudgedSince),
@@ -343,6 +377,8 @@ impl Aggregate for Attempt {
                 round.course.finished();
                 self.passed |= verdict.passed;
             }
+            // Looking was one job; judging begins anew from here.
+            (AttemptEvent::SessionSeen { .. }, Some(round)) => round.course = JobCourse::requested(),
             (AttemptEvent::SolutionShown { .. }, Some(_)) => self.solution_shown = true,
             // Only a damaged stream has an event before `Submitted`; it stays unknown rather than half known.
             (_, None) => {}

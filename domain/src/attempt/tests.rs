@@ -17,6 +17,7 @@ fn submitted() -> AttemptEvent {
         lab: LabRef { slug: LabSlug::new("lab1").unwrap(), version: LabVersion::of(b"lab") },
         tree: Tree::default().hash(),
         judge_job: JobId(Uuid::from_u128(4)),
+        looks_at_session: false,
     }
 }
 
@@ -206,4 +207,19 @@ fn the_solution_is_shown_after_a_pass_or_by_leave_and_once() {
     let stricter = AttemptEvent::Rejudged { job: again(), verdict: verdict(), basis: None };
     let rejudged: Vec<_> = passed.into_iter().chain([rejudge_requested(), restarted(1), stricter]).collect();
     given(&rejudged).when(show(false)).then_expect_events(vec![shown(false)]);
+}
+
+#[test]
+fn whoever_looks_at_the_session_does_not_use_up_the_judges_starts() {
+    let mut events = vec![submitted()];
+    events.extend((1..=MAX_STARTS).map(started));
+    let seen = AttemptEvent::SessionSeen { lease: lease(MAX_STARTS.into()), facts: None };
+    given(&events)
+        .when(AttemptCommand::RecordSession { lease: lease(1), facts: None })
+        .then_expect_error(JobRefusal::StaleLease.into());
+    given(&events)
+        .when(AttemptCommand::RecordSession { lease: lease(MAX_STARTS.into()), facts: None })
+        .then_expect_events(vec![seen.clone()]);
+    events.push(seen);
+    given(&events).when(start(1)).then_expect_events(vec![started(1)]);
 }

@@ -13,6 +13,9 @@ use super::subject::Subject;
 use crate::lab::{Lab, LabFiles};
 use crate::verdict::{CheckResult, CheckStatus, Finding, Verdict, VerdictStatus};
 
+/// The code of a verdict about a session that was gone; judging again would not bring it back.
+pub const SESSION_GONE: &str = "session_gone";
+
 /// Lines of output that go with a finding.
 const MAX_LOG_LINES: usize = 40;
 
@@ -42,6 +45,13 @@ pub fn static_notes(files: &LabFiles) -> Vec<String> {
 /// A fault of the platform, a planned step without an observation, or a package host out of reach make it
 /// inconclusive: such an attempt is judged again, and never counts against the learner.
 pub fn evaluate(lab: &Lab, files: &LabFiles, plan: &Plan, observations: &[Observation]) -> Verdict {
+    if observations.iter().any(|seen| seen.observed == Observed::SessionGone) {
+        return Verdict::inconclusive(
+            SESSION_GONE,
+            "This lab is judged by what stands in your session's own engine, and the session was gone before the judge could look.",
+            "Start the lab again, do what its text asks for, and submit while the session runs. This one does not count.",
+        );
+    }
     if let Some(fault) = fault(lab, plan, observations) {
         return Verdict::inconclusive(
             "runner_unavailable",

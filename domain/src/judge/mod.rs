@@ -23,6 +23,7 @@ mod observation;
 mod plan;
 mod planner;
 pub mod progress;
+mod session_facts;
 mod subject;
 mod text_pattern;
 
@@ -33,7 +34,7 @@ pub use compose_observation::{
     ComposeConfigObserved, ComposeObserved, RESTARTS, ReachObserved, ServiceObserved,
 };
 pub use container_spec::ContainerSpec;
-pub use evaluate::{evaluate, static_findings, static_notes};
+pub use evaluate::{SESSION_GONE, evaluate, static_findings, static_notes};
 pub use http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
 pub use observation::{
     BuildObserved, ContainerState, DifferenceObserved, EndedObserved, HealthObserved, HttpObserved,
@@ -41,11 +42,12 @@ pub use observation::{
     Observation, Observed, RunObserved, ScriptObserved, StoppedObserved,
 };
 pub use plan::{Action, Plan, PlanStep, ScriptPlace, StepId};
+pub use session_facts::{SessionContainerFact, SessionFacts, SessionNetworkFact};
 pub use subject::Subject;
 pub use text_pattern::{Pattern, Wanted};
 
 /// Which rules judged: goes up whenever the same attempt could come out otherwise.
-pub const JUDGE_VERSION: u32 = 1;
+pub const JUDGE_VERSION: u32 = 2;
 
 /// Where the judge looks for the Dockerfile.
 pub const DOCKERFILE: &str = "Dockerfile";

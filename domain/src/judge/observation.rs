@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::compose_observation::{ComposeConfigObserved, ComposeObserved, ReachObserved, ServiceObserved};
 use super::plan::StepId;
 use super::progress::BuildReport;
+use super::session_facts::SessionFacts;
 
 /// What became of one step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ pub enum Observed {
     Compose(ComposeObserved),
     /// A connection between two services was tried.
     Reach(ReachObserved),
+    /// The learner's own engine at the submission.
+    Session(SessionFacts),
+    /// The learner's sandbox was gone before anybody could look.
+    SessionGone,
     /// A lab's own script ran.
     Script(ScriptObserved),
     /// The platform failed: engine gone, sandbox lost, disk of the host full. Never the learner's doing.
@@ -304,10 +309,11 @@ impl Observed {
             | Self::Logs(_)
             | Self::Memory(_)
             | Self::Reach(_)
-            | Self::Script(_) => true,
+            | Self::Script(_)
+            | Self::Session(_) => true,
             Self::ComposeConfig(seen) => seen.config.is_some(),
             Self::Compose(seen) => seen.services.iter().any(ServiceObserved::runs),
-            Self::Fault { .. } | Self::NotDone => false,
+            Self::Fault { .. } | Self::SessionGone | Self::NotDone => false,
         }
     }
 }

@@ -186,6 +186,9 @@ pub enum Action {
         /// Try again for so many seconds.
         within_seconds: u32,
     },
+    /// Take the facts about the learner's own engine as they were kept at the submission, and answer `Session`, or
+    /// `SessionGone` when there are none.
+    LookAtSession,
     /// Run a lab's own script in a container of its own and answer `Script`.
     Script {
         /// The image of that container.

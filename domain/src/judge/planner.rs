@@ -118,6 +118,11 @@ impl<'a> Planner<'a> {
         self.step(http_step(run, expect), std::slice::from_ref(run), action)
     }
 
+    /// The facts about the learner's own engine.
+    pub(super) fn session(&mut self) -> StepId {
+        self.step(session_step(), &[], Action::LookAtSession)
+    }
+
     /// What Docker makes of the compose file; `None` when there is none.
     pub(super) fn compose_config(&mut self) -> Option<StepId> {
         compose_file::name(self.subject.files)?;
@@ -252,4 +257,8 @@ pub(super) fn compose_build_step() -> StepId {
 
 pub(super) fn compose_up_step() -> StepId {
     StepId("compose up".to_owned())
+}
+
+pub(super) fn session_step() -> StepId {
+    StepId("session".to_owned())
 }

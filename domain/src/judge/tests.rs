@@ -7,6 +7,7 @@ mod containers;
 mod dynamic;
 mod images;
 mod secrets;
+mod session;
 mod statics;
 
 use std::collections::BTreeSet;

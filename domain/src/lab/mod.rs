@@ -94,6 +94,14 @@ impl Lab {
         LabVersion::of(&bytes)
     }
 
+    /// Whether a check of it looks at the learner's own engine, so that somebody has to look when they submit.
+    pub fn looks_at_session(&self) -> bool {
+        self.checks.iter().any(|check| {
+            use crate::judge::CheckKind::{SessionContainer, SessionImage, SessionNetwork, SessionVolume};
+            matches!(check.kind, SessionContainer(_) | SessionImage(_) | SessionNetwork(_) | SessionVolume(_))
+        })
+    }
+
     /// The check with this id.
     pub fn check(&self, id: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.id == id)

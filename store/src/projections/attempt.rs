@@ -1,7 +1,7 @@
 //! Attempts and the jobs that judge them.
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand, AttemptEvent, Basis};
-use containrlab_domain::ids::{JobId, LabVersion, LearnerId, SessionId};
+use containrlab_domain::ids::{JobId, LabVersion, LearnerId, RunnerId, SessionId};
 use containrlab_domain::job::JobKind;
 use containrlab_domain::verdict::Verdict;
 use cqrs_es::EventEnvelope;
@@ -49,16 +49,16 @@ impl Recorded for Attempt {
     ) -> Result<(), StoreError> {
         let judge = Which::Only(JobKind::Judge);
         match &event.payload {
-            AttemptEvent::Submitted { session, learner, lab, tree, judge_job, .. } => {
+            AttemptEvent::Submitted { session, learner, lab, tree, judge_job, looks_at_session, .. } => {
                 let lock = transaction.prepare_cached(LOCK_NUMBERS).await?;
                 transaction.query(&lock, &[&learner.0, &lab.slug.as_str()]).await?;
                 let rows = super::change(
                     transaction,
                     "insert into attempts (attempt_id, session_id, learner_id, lab_slug, lab_version, tree_hash, \
-                       number, state, submitted_at) \
+                       number, state, submitted_at, looks_at_session) \
                      select $1, $2, $3, $4, $5, trees.hash, 1 + coalesce( \
                        (select max(number) from attempts where learner_id = $3 and lab_slug = $4), 0), \
-                       'submitted', $7 \
+                       'submitted', $7, $8 \
                      from trees where trees.hash = $6",
                     &[
                         &id,
@@ -68,6 +68,7 @@ impl Recorded for Attempt {
                         &lab.version.as_str(),
                         &tree.as_str(),
                         &at,
+                        looks_at_session,
                     ],
                 )
                 .await?;
@@ -77,7 +78,7 @@ impl Recorded for Attempt {
                 let owed = Owed {
                     job: *judge_job,
                     kind: JobKind::Judge,
-                    queue: Queue::Judge,
+                    queue: queue_for(transaction, *looks_at_session, *session).await?,
                     aggregate: id,
                     session: *session,
                     learner: *learner,
@@ -105,6 +106,12 @@ impl Recorded for Attempt {
                     [&id, &at, &verdict.status.as_str(), &verdict_json, &basis];
                 change_one(transaction, WHAT, sql, &parameters).await?;
                 change_one(transaction, WHAT, FIRST_JUDGEMENT, &[&id]).await
+            }
+            AttemptEvent::SessionSeen { facts, .. } => {
+                jobs::handed_on(transaction, id, JobKind::Judge, &Queue::Judge).await?;
+                let sql = "update attempts set state = 'submitted', \
+                             session_seen = jsonb_build_object('facts', $2::jsonb) where attempt_id = $1";
+                change_one(transaction, WHAT, sql, &[&id, &to_json(facts)?]).await
             }
             AttemptEvent::RejudgeRequested { job, lab } => {
                 rejudge_requested(transaction, id, *job, lab, at).await
@@ -184,4 +191,20 @@ async fn rejudged(
     change_one(transaction, JUDGEMENT, sql, &parameters).await?;
     super::change(transaction, NEWEST_VERDICT, &[&job.0]).await?;
     Ok(())
+}
+
+/// Only the session's own runner can look at its engine.
+async fn queue_for(
+    transaction: &Transaction<'_>,
+    looks_at_session: bool,
+    session: SessionId,
+) -> Result<Queue, StoreError> {
+    if !looks_at_session {
+        return Ok(Queue::Judge);
+    }
+    let sql = "select runner_id from sessions where session_id = $1 and phase <> 'ended'";
+    let statement = transaction.prepare_cached(sql).await?;
+    let row = transaction.query_opt(&statement, &[&session.0]).await?;
+    let runner = row.as_ref().map(|row| column::<Option<Uuid>>(row, "runner_id")).transpose()?.flatten();
+    Ok(runner.map_or(Queue::Judge, |runner| Queue::Runner(RunnerId(runner))))
 }

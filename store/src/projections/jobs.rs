@@ -131,6 +131,41 @@ pub(super) async fn held(
     .await
 }
 
+/// The runner of the session has done its part; any runner may do the rest.
+pub(super) async fn handed_on(
+    transaction: &Transaction<'_>,
+    aggregate: Uuid,
+    kind: JobKind,
+    queue: &Queue,
+) -> Result<(), StoreError> {
+    change_one(
+        transaction,
+        "a job that was handed on",
+        "update jobs set state = 'owed', queue = $3, starts = 0, queued_at = null, lease_until = null, \
+           available_at = clock_timestamp() \
+         where aggregate_id = $1 and kind = $2 and state <> 'done'",
+        &[&aggregate, &kind.as_str(), &queue.to_string()],
+    )
+    .await
+}
+
+/// The session's runner need not look any more, or can't: whichever runner comes first says so.
+pub(super) async fn free_of_runner(
+    transaction: &Transaction<'_>,
+    session: Uuid,
+    kind: JobKind,
+    queue: &Queue,
+) -> Result<(), StoreError> {
+    change(
+        transaction,
+        "update jobs set state = 'owed', queue = $3, queued_at = null \
+         where session_id = $1 and kind = $2 and queue <> $3 and state in ('owed', 'queued')",
+        &[&session, &kind.as_str(), &queue.to_string()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// A worker gave it back: owed again, a little later each time.
 pub(super) async fn released(
     transaction: &Transaction<'_>,

@@ -151,6 +151,8 @@ async fn ended(
     change_one(transaction, WHAT, sql, &[&id, &at, &to_json(reason)?]).await?;
     // Builds, runs and commands have got their outcome by events of their own; attempts are judged all the same.
     jobs::drop_open(transaction, id, &[JobKind::Provision, JobKind::End], at).await?;
+    // Nobody can look at the session any more; whichever runner comes first says so.
+    jobs::free_of_runner(transaction, id, JobKind::Judge, &Queue::Judge).await?;
     let sql = "update terminals set closed_at = $2 where session_id = $1 and closed_at is null";
     change(transaction, sql, &[&id, &at]).await?;
     Ok(())

@@ -71,7 +71,7 @@ variants!(
 );
 variants!(workspace, WorkspaceEvent: Opened, FileWritten, FolderCreated, Deleted, Renamed, NotKept);
 variants!(
-    attempt, AttemptEvent: Submitted, JudgingStarted, JudgingReleased, Judged, RejudgeRequested, RejudgingStarted,
+    attempt, AttemptEvent: Submitted, SessionSeen, JudgingStarted, JudgingReleased, Judged, RejudgeRequested, RejudgingStarted,
     RejudgingReleased, Rejudged, SolutionShown,
 );
 variants!(learner, LearnerEvent: Registered);

@@ -2,6 +2,8 @@
 
 use containrlab_domain::attempt::{Attempt, AttemptCommand};
 use containrlab_domain::ids::{AttemptId, JobId, LabSlug, RecordingId};
+use containrlab_domain::judge::SessionFacts;
+use containrlab_domain::session::{EndReason, Session, SessionCommand};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use containrlab_domain::workspace::Tree;
 use containrlab_store::testing::TestStore;
@@ -73,10 +75,64 @@ async fn an_attempt_needs_its_tree() {
     let attempt = AttemptId(Uuid::new_v4());
     let tree = Tree::default().hash();
     let (lab, judge_job) = (lab("lab1"), JobId(Uuid::now_v7()));
-    let submit = AttemptCommand::Submit { attempt, session, learner, lab, tree: tree.clone(), judge_job };
+    let submit = AttemptCommand::Submit {
+        attempt,
+        session,
+        learner,
+        lab,
+        tree: tree.clone(),
+        judge_job,
+        looks_at_session: false,
+    };
     let refused = store.execute::<Attempt>(attempt.0, submit, &by()).await;
     assert!(
         matches!(&refused, Err(CommandError::Store(StoreError::TreeMissing(missing))) if *missing == tree),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn whoever_holds_the_session_looks_at_it_first_and_anybody_once_it_is_over() {
+    let store = TestStore::new().await;
+    let (learner, runner) = (learner(), runner(&store).await);
+    let session = ready(&store, learner, "lab1", runner).await;
+    let submit = async || {
+        let (attempt, judge_job) = (AttemptId(Uuid::new_v4()), JobId(Uuid::now_v7()));
+        let tree = store.put_tree(&Tree::default()).await.unwrap();
+        let lab = lab("lab1");
+        let command = AttemptCommand::Submit {
+            attempt,
+            session,
+            learner,
+            lab,
+            tree,
+            judge_job,
+            looks_at_session: true,
+        };
+        store.execute::<Attempt>(attempt.0, command, &by()).await.unwrap();
+        (attempt, judge_job)
+    };
+    let (attempt, job) = submit().await;
+    let queue_of = async |job| store.job(job).await.unwrap().unwrap().queue.to_string();
+    assert_eq!(queue_of(job).await, format!("runner:{runner}"));
+    let claim = claim(runner);
+    let log = RecordingId(Uuid::new_v4());
+    let start = AttemptCommand::StartJudging { job, claim: claim.clone(), log };
+    store.execute::<Attempt>(attempt.0, start, &by()).await.unwrap();
+    let facts = Some(SessionFacts { volumes: vec!["data".to_owned()], ..SessionFacts::default() });
+    let seen = AttemptCommand::RecordSession { lease: claim.lease, facts: facts.clone() };
+    store.execute::<Attempt>(attempt.0, seen, &by()).await.unwrap();
+    assert_eq!(queue_of(job).await, "judge");
+    let row = store.attempt(attempt).await.unwrap().unwrap();
+    assert_eq!((row.state, row.session_seen.unwrap().facts), (AttemptState::Submitted, facts));
+    let claim = crate::support::claim(runner);
+    let start = AttemptCommand::StartJudging { job, claim: claim.clone(), log };
+    store.execute::<Attempt>(attempt.0, start, &by()).await.unwrap();
+    let judge = AttemptCommand::Judge { lease: claim.lease, verdict: passed(), basis: None };
+    store.execute::<Attempt>(attempt.0, judge, &by()).await.unwrap();
+
+    let (_, job) = submit().await;
+    let lost = SessionCommand::Abandon { reason: EndReason::RunnerLost };
+    store.execute::<Session>(session.0, lost, &by()).await.unwrap();
+    assert_eq!(queue_of(job).await, "judge", "nobody holds the session any more");
 }

@@ -128,7 +128,15 @@ pub(crate) fn start(job: JobId, claim: &Claim) -> SessionCommand {
 pub(crate) async fn submitted(store: &Store, learner: LearnerId, session: SessionId) -> (AttemptId, JobId) {
     let tree = store.put_tree(&Tree::default()).await.expect("a tree can be kept");
     let (attempt, judge_job) = (AttemptId(Uuid::new_v4()), JobId(Uuid::now_v7()));
-    let command = AttemptCommand::Submit { attempt, session, learner, lab: lab("lab1"), tree, judge_job };
+    let command = AttemptCommand::Submit {
+        attempt,
+        session,
+        learner,
+        lab: lab("lab1"),
+        tree,
+        judge_job,
+        looks_at_session: false,
+    };
     store.execute::<Attempt>(attempt.0, command, &by()).await.expect("an attempt can be submitted");
     (attempt, judge_job)
 }

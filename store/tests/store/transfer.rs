@@ -129,7 +129,15 @@ async fn attempt(
     let (tree, _) = store.workspace_tree(WorkspaceId::of(session)).await.unwrap().unwrap();
     let tree = store.put_tree(&tree).await.unwrap();
     let (attempt, judge_job) = (AttemptId(Uuid::new_v4()), JobId(Uuid::now_v7()));
-    let submit = AttemptCommand::Submit { attempt, session, learner, lab: lab("lab1"), tree, judge_job };
+    let submit = AttemptCommand::Submit {
+        attempt,
+        session,
+        learner,
+        lab: lab("lab1"),
+        tree,
+        judge_job,
+        looks_at_session: false,
+    };
     store.execute::<Attempt>(attempt.0, submit, &by()).await.unwrap();
     let say = async |command| store.execute::<Attempt>(attempt.0, command, &by()).await.map(drop).unwrap();
     if random.random_bool(0.7) {

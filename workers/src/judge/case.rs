@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use containrlab_domain::ids::BlobHash;
-use containrlab_domain::judge::{Observation, Plan, evaluate};
+use containrlab_domain::judge::{Action, Observation, Plan, SessionFacts, StepId, evaluate};
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
-use containrlab_domain::workspace::Tree;
+use containrlab_domain::workspace::{FileEntry, Tree, WorkspacePath};
 
 use super::steps;
 use crate::error::Error;
@@ -16,26 +16,44 @@ use crate::jobs::LogWriter;
 use crate::sandbox::AgentClient;
 use crate::workspace::write_tree;
 
+/// Where the facts about a learner's own engine come from.
+pub(super) enum Session {
+    /// They were taken at the submission; none when the sandbox was gone.
+    Recorded(Option<SessionFacts>),
+    /// Nobody has a session: the answer's own `session.sh` is run in the verifier, and that is looked at.
+    Script,
+}
+
 /// The files of an attempt, the lab that they are judged by, and what has to be done for that.
 pub(super) struct Case {
     lab: Arc<Lab>,
     tree: Tree,
     files: Arc<LabFiles>,
     plan: Arc<Plan>,
+    session: Session,
 }
 
 impl Case {
     /// Thinks about what has to be done. `files` holds the contents of the tree's files.
-    pub(super) async fn new(lab: Arc<Lab>, tree: Tree, files: LabFiles) -> Self {
+    pub(super) async fn new(lab: Arc<Lab>, tree: Tree, files: LabFiles, session: Session) -> Self {
         let files = Arc::new(files);
         let (its_lab, its_files) = (Arc::clone(&lab), Arc::clone(&files));
         let plan = aside(move || Plan::for_lab(&its_lab, &its_files)).await;
-        Self { lab, tree, files, plan: Arc::new(plan) }
+        Self { lab, tree, files, plan: Arc::new(plan), session }
     }
 
-    /// Whether the files alone say how it comes out.
+    /// Whether the files, and what was seen of the session, alone say how it comes out.
     pub(super) fn needs_no_engine(&self) -> bool {
-        self.plan.steps.is_empty()
+        let is_recorded = matches!(self.session, Session::Recorded(_));
+        self.plan.steps.iter().all(|step| is_recorded && step.action == Action::LookAtSession)
+    }
+
+    /// What was seen, when nothing has to be done for it.
+    pub(super) fn without_engine(&self) -> Vec<Observation> {
+        let Session::Recorded(facts) = &self.session else { return Vec::new() };
+        let observed = steps::session(facts.as_ref());
+        let seen = |id: &StepId| Observation { step: id.clone(), seconds: 0.0, observed: observed.clone() };
+        self.plan.steps.iter().map(|step| seen(&step.id)).collect()
     }
 
     /// Does all that the plan says, in a sandbox that nobody was in before.
@@ -44,17 +62,8 @@ impl Case {
         agent: &AgentClient,
         log: &mut LogWriter,
     ) -> Result<Vec<Observation>, Error> {
-        let contents: HashMap<BlobHash, Bytes> = self
-            .tree
-            .files
-            .iter()
-            .filter_map(|(path, entry)| {
-                let content = self.files.get(path.as_str())?;
-                Some((entry.hash.clone(), Bytes::copy_from_slice(content)))
-            })
-            .collect();
-        write_tree(agent, &contents, &self.tree).await?;
-        steps::carry_out(agent, log, &self.plan, &self.files).await
+        write_files(agent, &self.tree, &self.files).await?;
+        steps::carry_out(agent, log, &self.plan, &self.files, &self.session).await
     }
 
     /// What the observations mean.
@@ -62,6 +71,16 @@ impl Case {
         let (lab, files, plan) = (Arc::clone(&self.lab), Arc::clone(&self.files), Arc::clone(&self.plan));
         aside(move || evaluate(&lab, &files, &plan, &observations)).await
     }
+}
+
+/// Writes the files of a tree into a sandbox.
+pub(super) async fn write_files(agent: &AgentClient, tree: &Tree, files: &LabFiles) -> Result<(), Error> {
+    let content = |(path, entry): (&WorkspacePath, &FileEntry)| {
+        let content = files.get(path.as_str())?;
+        Some((entry.hash.clone(), Bytes::copy_from_slice(content)))
+    };
+    let contents: HashMap<BlobHash, Bytes> = tree.files.iter().filter_map(content).collect();
+    write_tree(agent, &contents, tree).await
 }
 
 /// Thinks on a thread of its own: hostile files take seconds, and nothing else of the process may wait for them.

@@ -14,6 +14,7 @@ mod image;
 mod journal;
 mod lab_version;
 mod script;
+mod session;
 mod sockets;
 mod steps;
 
@@ -28,8 +29,9 @@ use containrlab_store::labs::tree_of;
 use containrlab_store::{AttemptRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use self::case::Case;
+use self::case::{Case, Session};
 pub(crate) use self::lab_version::lab_of;
+pub(crate) use self::session::look;
 use crate::error::Error;
 use crate::host::{SandboxHost, SandboxRequest};
 pub use crate::jobs::Ear;
@@ -40,6 +42,9 @@ use crate::workspace::is_ignored;
 
 /// Bytes of output that somebody hears of a judgement without a ledger.
 const HEARD: usize = 4 << 20;
+
+/// How long a command beside files may take.
+const BESIDE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// A verdict, and what it rests on; nothing when the platform failed before anything was judged.
 pub(crate) struct Judged {
@@ -61,10 +66,11 @@ pub(crate) async fn judge(
     let basis = Some(runner.kit.basis(attempt.tree_hash.clone(), &lab));
     let tree = runner.store.tree(&attempt.tree_hash).await?.ok_or_else(|| missing(attempt))?;
     let files = files_of(&runner.store, &tree).await?;
-    let case = Case::new(lab, tree, files).await;
+    let session = Session::Recorded(attempt.session_seen.as_ref().and_then(|seen| seen.facts.clone()));
+    let case = Case::new(lab, tree, files, session).await;
     if case.needs_no_engine() {
-        log.line("There is nothing to build: the files alone say what is missing.").await;
-        return Ok(Judged { verdict: case.evaluate(Vec::new()).await, basis });
+        log.line("Nothing has to be built or started to judge this.").await;
+        return Ok(Judged { verdict: case.evaluate(case.without_engine()).await, basis });
     }
     log.line("Starting a fresh sandbox for this attempt.").await;
     log.flush().await;
@@ -90,7 +96,7 @@ pub async fn judge_files(
     stop: &CancellationToken,
 ) -> Result<Verdict, Error> {
     let (tree, _) = tree_of(&files).map_err(|error| Error::Setting(error.to_string()))?;
-    let case = Case::new(lab, tree, files).await;
+    let case = Case::new(lab, tree, files, Session::Script).await;
     if case.needs_no_engine() {
         return Ok(case.evaluate(Vec::new()).await);
     }
@@ -112,6 +118,31 @@ pub async fn judge_files(
     log.close().await;
     host.remove(sandbox.id).await?;
     Ok(case.evaluate(observations?).await)
+}
+
+/// Runs a command beside these files in a fresh sandbox, and waits for its end: what a judgement is measured against.
+///
+/// # Errors
+/// When the sandbox fails or the command does; the sandbox is gone by then.
+pub async fn run_beside(host: &dyn SandboxHost, files: &LabFiles, argv: &[&str]) -> Result<(), Error> {
+    let (tree, _) = tree_of(files).map_err(|error| Error::Setting(error.to_string()))?;
+    let request = SandboxRequest {
+        session: SessionId(uuid::Uuid::now_v7()),
+        lease: LeaseId(uuid::Uuid::now_v7()),
+        role: Role::Verifier,
+    };
+    let sandbox = host.create(request).await?;
+    let ran = async {
+        case::write_files(&sandbox.agent, &tree, files).await?;
+        let said = engine::ask_within(&sandbox.agent, argv, HEARD, BESIDE).await?;
+        if said.is_fine() {
+            return Ok(());
+        }
+        Err(Error::Setting(format!("it failed: {}{}", said.stdout, said.stderr)))
+    };
+    let ran = ran.await;
+    host.remove(sandbox.id).await?;
+    ran
 }
 
 /// Whether a file at this path is part of an attempt: what tools make again stays in the sandbox.

@@ -3,21 +3,23 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use containrlab_domain::judge::{
     Action, ContainerSpec, ContainerState, EndedObserved, HttpExpectation, HttpObserved, Observation,
-    Observed, Plan, PlanStep, RunObserved, ScriptPlace, StepId,
+    Observed, Plan, PlanStep, RunObserved, ScriptPlace, SessionFacts, StepId,
 };
 use containrlab_domain::lab::LabFiles;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
+use super::case::Session;
 use super::container::Container;
 use super::journal::Journal;
+use super::session::look;
 use super::{build, compose, http, image, script};
 use crate::error::Error;
-use crate::jobs::LogWriter;
+use crate::jobs::{LogWriter, request};
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Steps at a time: a sandbox has about one processor, and whoever waits for a container needs none of it.
@@ -38,12 +40,14 @@ pub(super) async fn carry_out(
     log: &mut LogWriter,
     plan: &Plan,
     files: &LabFiles,
+    session: &Session,
 ) -> Result<Vec<Observation>, Error> {
     let bench = Bench {
         agent,
         journal: Journal::new(log),
         plan,
         files,
+        session,
         containers: Mutex::default(),
         made: AtomicU16::new(0),
     };
@@ -78,6 +82,14 @@ pub(super) async fn carry_out(
     Ok(plan.steps.iter().filter_map(|step| seen.remove(&step.id)).collect())
 }
 
+/// What an answer of a lab's author did in the session that it never had.
+const SESSION_SCRIPT: &str = "session.sh";
+
+/// What was kept of a session.
+pub(super) fn session(facts: Option<&SessionFacts>) -> Observed {
+    facts.map_or(Observed::SessionGone, |facts| Observed::Session(facts.clone()))
+}
+
 /// Whether a step can be done.
 #[derive(Debug, PartialEq, Eq)]
 enum Readiness {
@@ -103,6 +115,7 @@ struct Bench<'a> {
     journal: Journal<'a>,
     plan: &'a Plan,
     files: &'a LabFiles,
+    session: &'a Session,
     /// Started containers by the step that started them.
     containers: Mutex<HashMap<StepId, Container>>,
     /// How many containers were named.
@@ -189,6 +202,10 @@ impl<'a> Bench<'a> {
                 journal.say(&format!("Memory: {megabytes:.1} MB in {} processes", seen.processes)).await;
                 Observed::Memory(seen)
             }
+            Action::LookAtSession => match self.session {
+                Session::Recorded(facts) => session(facts.as_ref()),
+                Session::Script => self.session_of_script().await?,
+            },
             Action::ComposeConfig => Observed::ComposeConfig(compose::config(agent).await?),
             Action::ComposeBuild { timeout_seconds } => {
                 Observed::Build(compose::build(agent, journal, *timeout_seconds).await?)
@@ -259,6 +276,17 @@ impl<'a> Bench<'a> {
             .say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state))
             .await;
         Ok(seen)
+    }
+
+    /// Does in the verifier what an answer says a learner did in a session, and looks at that.
+    async fn session_of_script(&self) -> Result<Observed, AgentError> {
+        if !self.files.contains_key(SESSION_SCRIPT) {
+            return Ok(Observed::SessionGone);
+        }
+        let limit = Duration::from_secs(self.plan.limits.build_seconds.into());
+        self.journal.say(&format!("$ bash {SESSION_SCRIPT}")).await;
+        self.journal.run(self.agent, request(&["bash", SESSION_SCRIPT], limit), &mut |_| {}).await?;
+        Ok(Observed::Session(look(self.agent).await?))
     }
 
     async fn tell_answer(&self, who: &str, expect: &HttpExpectation, seen: &HttpObserved) {

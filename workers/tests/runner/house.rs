@@ -333,7 +333,15 @@ pub(crate) async fn submit(store: &Store, session: SessionId, lab: LabRef, tree:
     let learner = store.session(session).await.expect("a read").expect("the session").learner_id;
     let hash = store.put_tree(tree).await.expect("a tree");
     let judge_job = JobId(Uuid::now_v7());
-    let command = AttemptCommand::Submit { attempt, session, learner, lab, tree: hash, judge_job };
+    let command = AttemptCommand::Submit {
+        attempt,
+        session,
+        learner,
+        lab,
+        tree: hash,
+        judge_job,
+        looks_at_session: false,
+    };
     store.execute::<Attempt>(attempt.0, command, &by(learner)).await.expect("an attempt");
     attempt
 }

@@ -7,6 +7,7 @@ mod crash;
 mod engine;
 mod escape;
 mod isolation;
+mod judge;
 mod lifecycle;
 mod stand_ins;
 mod volumes;

@@ -42,6 +42,7 @@ mod script;
 mod secret_words;
 mod secrets;
 mod service_config;
+mod session;
 mod stages;
 mod stops;
 mod user;
@@ -174,6 +175,10 @@ check_kinds! {
     "isolated" => reaches::Isolated,
     "compose_keeps" => compose_keeps::ComposeKeeps,
     "service_config" => service_config::ServiceConfig,
+    "session_container" => session::SessionContainer,
+    "session_network" => session::SessionNetwork,
+    "session_volume" => session::SessionVolume,
+    "session_image" => session::SessionImage,
     "script" => script::Script,
 }
 

@@ -79,6 +79,7 @@ pub(super) fn good(action: &Action) -> Observed {
             Observed::Logs(LogsObserved { log: String::new(), container: ContainerState::Running })
         }
         Action::ComposeConfig => super::compose::config(super::compose::PROJECT),
+        Action::LookAtSession => Observed::Session(Default::default()),
         Action::ComposeBuild { .. } => built(""),
         Action::ComposeUp { .. } | Action::ComposeAnew { .. } => super::compose::up(&["web", "db"]),
         Action::ServiceHttp { .. } => answered(200, "{\"status\":\"ok\"}"),
