@@ -166,7 +166,8 @@ fn unhealthy(service: &ServiceObserved, after_seconds: f64) -> Finding {
 
 fn failed_start(facts: &Facts<'_>, seen: &ComposeObserved) -> Finding {
     let mut errors = seen.output.lines().filter(|line| line.to_ascii_lowercase().contains("error"));
-    let said = errors.next_back().or_else(|| seen.output.lines().last()).unwrap_or("it does not say why").trim();
+    let said =
+        errors.next_back().or_else(|| seen.output.lines().last()).unwrap_or("it does not say why").trim();
     let mut found = finding(
         "compose_up_failed",
         format!("docker compose up failed: {}.", said.trim_end_matches('.')),
