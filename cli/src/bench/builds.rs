@@ -8,8 +8,9 @@ use containrlab_agent::message::ExecRequest;
 use containrlab_workers::sandbox::Sandbox;
 
 use super::figure::{Bed, Better, Figure, Measured};
-use super::house::{failure, nobodys};
+use super::house::{Running, failure, nobodys};
 use crate::failure::Failure;
+use crate::settings::variables;
 
 /// Builds on each side, in turn.
 const ROUNDS: usize = 4;
@@ -54,11 +55,11 @@ impl Figure for Build {
         let sandbox = running.own.create(nobodys()).await.map_err(failure)?;
         // Once each for the caches of the kernel.
         inside(&sandbox).await?;
-        outside(&base).await?;
+        outside(running, &base).await?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             ours.push(inside(&sandbox).await?);
-            theirs.push(outside(&base).await?);
+            theirs.push(outside(running, &base).await?);
         }
         running.own.remove(sandbox.id()).await.map_err(failure)?;
         // The quickest of each: whatever else the machine does can only add to a time.
@@ -92,7 +93,7 @@ async fn inside(sandbox: &Sandbox) -> Result<Duration, Failure> {
     Ok(begun.elapsed())
 }
 
-async fn outside(base: &str) -> Result<Duration, Failure> {
+async fn outside(running: &Running, base: &str) -> Result<Duration, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::Plain(format!("The build outside failed: {error}."));
     let folder = std::env::temp_dir().join(format!("containrlab-bench-{:08x}", rand::random::<u32>()));
     std::fs::create_dir(&folder).map_err(|error| wrong(&error))?;
@@ -100,6 +101,7 @@ async fn outside(base: &str) -> Result<Duration, Failure> {
     let done = tokio::process::Command::new("sh")
         .args(["-c", &script(base, "--cpu-period 100000 --cpu-quota 100000"), "build"])
         .arg(&folder)
+        .envs(running.docker_host.as_ref().map(|host| (variables::DOCKER_HOST.name, host)))
         .output()
         .await;
     let took = begun.elapsed();

@@ -29,6 +29,8 @@ pub(super) struct Running {
     system: Mutex<Option<System>>,
     /// Where its api is.
     pub(super) url: String,
+    /// The engine beneath it, as in `DOCKER_HOST`.
+    pub(super) docker_host: Option<String>,
     /// The runner's sandboxes, to look at.
     pub(super) runners: Sandboxes,
     /// Sandboxes that no runner knows of.
@@ -58,17 +60,9 @@ impl House {
         environment.set(&variables::SANDBOX_WARM_MIN, "1");
         environment.set(&variables::SANDBOX_WARM_MAX, "1");
         environment.set(&variables::STATE_DIR, self.state.root().display().to_string());
-        // Its databases run already.
-        let of = |variable| environment.text(variable).map(str::to_owned);
-        let stack = Stack {
-            database_url: of(&variables::DATABASE_URL),
-            redis_url: of(&variables::REDIS_URL),
-            api: Stack::read(&environment)?.api,
-            ..self.stack.clone()
-        };
+        let stack = Stack { api: Stack::read(&environment)?.api, ..self.stack.clone() };
         let system = start(&environment, &stack, &self.state, &self.progress).await?;
-        self.state.name_installation(&mut environment)?;
-        let settings = crates::sandboxes(&environment)?;
+        let settings = crates::sandboxes(&system.environment)?;
         let runners = Sandboxes::connect(settings.clone()).await.map_err(failure)?;
         let mut settings = settings;
         settings.runner = RunnerId(Uuid::now_v7());
@@ -76,7 +70,8 @@ impl House {
         for sandboxes in [&runners, &own] {
             sandboxes.prepare(&|_| {}).await.map_err(failure)?;
         }
-        Ok(Running { url: system.url.clone(), system: Mutex::new(Some(system)), runners, own })
+        let docker_host = system.environment.text(&variables::DOCKER_HOST).map(str::to_owned);
+        Ok(Running { url: system.url.clone(), docker_host, system: Mutex::new(Some(system)), runners, own })
     }
 
     /// Stops watching over the system, so that it can be stopped, and removes what was made beside it.

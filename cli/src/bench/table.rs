@@ -21,6 +21,9 @@ pub(super) struct Row {
     /// Whether the ratio has to reach the target (else: must not pass it).
     more_is_better: bool,
     met: bool,
+    /// Why there are no numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 impl Row {
@@ -39,7 +42,14 @@ impl Row {
             more_is_better,
             // A baseline of nothing makes the ratio no number, which meets nothing.
             met: if more_is_better { ratio >= target } else { ratio <= target },
+            problem: None,
         }
+    }
+
+    /// The line of a figure that could not be measured: nothing is met by that.
+    pub(super) fn failed(figure: &dyn Figure, problem: String) -> Self {
+        let nothing = Measured { ours: f64::NAN, baseline: f64::NAN };
+        Self { problem: Some(problem), ..Self::new(figure, nothing) }
     }
 
     pub(super) fn is_met(&self) -> bool {
@@ -47,7 +57,7 @@ impl Row {
     }
 }
 
-/// One line a figure, in columns.
+/// One line a figure, in columns; beneath, what went wrong.
 pub(super) fn text(rows: &[Row]) -> String {
     let head =
         ["figure", "unit", "ours", "baseline", "baseline is", "ratio", "target", "met"].map(str::to_owned);
@@ -59,7 +69,7 @@ pub(super) fn text(rows: &[Row]) -> String {
             number(row.ours),
             number(row.baseline),
             row.baseline_is.to_owned(),
-            format!("{:.2}", row.ratio),
+            ratio(row.ratio),
             format!("{sign} {:.2}", row.target),
             if row.met { "yes" } else { "NO" }.to_owned(),
         ]
@@ -75,6 +85,11 @@ pub(super) fn text(rows: &[Row]) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
+    for row in rows {
+        if let Some(problem) = &row.problem {
+            let _ = writeln!(text, "{}: {problem}", row.figure);
+        }
+    }
     text
 }
 
@@ -83,8 +98,16 @@ pub(super) fn json(rows: &[Row]) -> String {
     serde_json::to_string_pretty(&serde_json::json!({ "figures": rows })).unwrap_or_default() + "\n"
 }
 
+fn ratio(value: f64) -> String {
+    if value.is_nan() { number(value) } else { format!("{value:.2}") }
+}
+
 fn number(value: f64) -> String {
-    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    match value {
+        _ if value.is_nan() => "-".to_owned(),
+        _ if value.abs() >= 100.0 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +145,8 @@ mod tests {
         let row = |better, ours| Row::new(&Fixed(better), Measured { ours, baseline: 1000.0 });
         assert!(row(Better::More, 500.0).is_met() && !row(Better::More, 499.0).is_met());
         assert!(row(Better::Less, 500.0).is_met() && !row(Better::Less, 501.0).is_met());
+        let failed = Row::failed(&Fixed(Better::Less), "No engine answers.".into());
+        assert!(!failed.is_met() && text(&[failed]).ends_with("a figure: No engine answers.\n"));
         let empty = Row::new(&Fixed(Better::More), Measured { ours: 0.0, baseline: 0.0 });
         assert!(!empty.is_met());
     }

@@ -42,7 +42,7 @@ pub(crate) async fn clean(environment: &Environment, keep_images: bool) -> Resul
         ));
     };
     remove_sandboxes(environment, &state, keep_images, &progress).await?;
-    for nested in ["test", "bench"].map(|name| state.path(name)) {
+    for nested in ["test", "bench", crate::bench::HOUSE].map(|name| state.path(name)) {
         if let Some(nested) = StateDir::existing(nested) {
             super::stop_all(environment, &nested, &progress).await?;
             remove_outside(&nested)?;
@@ -105,7 +105,8 @@ fn remove_outside(state: &StateDir) -> Result<(), Failure> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
+/// Removes a file, a link or a folder with all that is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     let removed = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => Err(error),

@@ -9,7 +9,7 @@ mod system;
 mod up;
 mod watch;
 
-pub(crate) use clean::clean;
+pub(crate) use clean::{clean, remove};
 pub(crate) use down::{down, stop_all};
 pub(crate) use private::{Databases, start_databases};
 pub(crate) use system::System;

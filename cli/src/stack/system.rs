@@ -26,6 +26,8 @@ use crate::state::{Secret, StateDir};
 pub(crate) struct System {
     /// Where the pages are.
     pub(crate) url: String,
+    /// What its processes were told.
+    pub(crate) environment: Environment,
     watchers: JoinSet<()>,
     given_up: mpsc::Receiver<Failure>,
     /// Held as long as we use it: the last user stops a private engine.
@@ -79,7 +81,7 @@ impl System {
         for (service, running) in started {
             watchers.spawn(watch(service, running, progress.clone(), say_given_up.clone()));
         }
-        Ok(Self { url: format!("http://{address}"), watchers, given_up, _engine: engine })
+        Ok(Self { url: format!("http://{address}"), environment, watchers, given_up, _engine: engine })
     }
 
     /// Waits until something has died once too often, and says what.

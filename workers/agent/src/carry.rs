@@ -16,7 +16,7 @@ use crate::window::Window;
 
 /// Chunks of input that wait to be read.
 const QUEUE: usize = 16;
-/// What is still open this long after its end (somebody was handed a pipe's descriptor) is given up.
+/// Time between two looks at whether a silent stream has ended.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 /// Time between two looks at whether what takes no input has ended.
 const FEED_LIMIT: Duration = Duration::from_millis(200);
@@ -67,6 +67,9 @@ impl InputQueue {
 
 /// Sends bytes on until there are no more, each chunk under `reply`. Room is taken only when there is something to read, so
 /// that a silent stream doesn't hold the room of another one under the same window.
+///
+/// Once it has `ended`, what is in the stream by then is still sent, and nothing after: somebody may have been handed the
+/// stream's other end and may go on writing for ever.
 pub(crate) fn forward(
     id: u64,
     from: &mut (impl Read + AsFd),
@@ -76,24 +79,38 @@ pub(crate) fn forward(
     ended: &AtomicBool,
 ) {
     let mut buffer = vec![0; CHUNK];
+    // What may still be sent, once it has ended.
+    let mut rest = None;
     loop {
+        if rest.is_none() && ended.load(Ordering::SeqCst) {
+            rest = Some(waiting(&*from));
+        }
+        let most = rest.map_or(CHUNK, |rest| rest.min(CHUNK));
+        if most == 0 {
+            return;
+        }
         match poll::readable(&*from, DRAIN_LIMIT) {
             Ready::Yes => {}
-            Ready::No if ended.load(Ordering::SeqCst) => return,
             Ready::No => continue,
             Ready::Broken => return,
         }
-        let Some(room) = window.take(buffer.len(), WINDOW) else { return };
+        let Some(room) = window.take(most, WINDOW) else { return };
         match from.read(&mut buffer[..room]) {
             Ok(0) => return window.give_back(room),
             Ok(read) => {
                 window.give_back(room - read);
+                rest = rest.map(|rest| rest.saturating_sub(read));
                 outbox.send(id, reply, &buffer[..read]);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => window.give_back(room),
             Err(_) => return window.give_back(room),
         }
     }
+}
+
+/// Bytes that can be read now.
+fn waiting(from: impl AsFd) -> usize {
+    rustix::io::ioctl_fionread(from).ok().and_then(|bytes| bytes.try_into().ok()).unwrap_or(0)
 }
 
 /// Writes queued input. The other side may never take it: the write is given up when that has ended.

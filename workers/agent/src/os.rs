@@ -61,6 +61,16 @@ pub(crate) fn die_with_parent(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(ask) }
 }
 
+/// Lets the command, and all that it starts, come last in the line for the processor. A sandbox has a processor share of its own, so
+/// this takes nothing from the learner; but when hundreds of the learner's processes want to run, the agent and its supervisors
+/// still do, and can end them.
+pub(crate) fn come_last(command: &mut Command) {
+    // Making oneself less urgent is allowed to everybody.
+    let last = || Ok(rustix::process::setpriority_process(None, 19)?);
+    // SAFETY: as above, a system call only.
+    unsafe { command.pre_exec(last) };
+}
+
 /// Lets the command begin with no signal held back, whatever this process holds (see [`hold_signals`]); a shell that inherited a
 /// held SIGINT would never hear Ctrl-C.
 pub(crate) fn release_signals(command: &mut Command) -> &mut Command {

@@ -75,6 +75,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     command.args(arguments);
     os::lead_session(&mut command, order.terminal);
     os::die_with_parent(&mut command);
+    os::come_last(&mut command);
     let leader = match command.spawn() {
         Ok(child) => Pid::from_child(&child),
         Err(error) if error.kind() == ErrorKind::NotFound => {

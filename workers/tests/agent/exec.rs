@@ -157,6 +157,30 @@ async fn input_reaches_the_command_and_ends() {
 }
 
 #[tokio::test]
+async fn what_others_write_into_its_pipe_does_not_hold_up_its_end() {
+    let agent = TestAgent::start().await;
+    let client = agent.client().await;
+    let request = ExecRequest { stdin: true, ..sh("read line; echo last") };
+    let ending = client.exec(request).await.unwrap();
+    let flood = format!("exec 3>/proc/{}/fd/1; echo open; while :; do echo flood; done >&3", ending.pid());
+    let mut flooding = client.exec(sh(&flood)).await.unwrap();
+    soon("the other has the pipe", flooding.next()).await.unwrap();
+    soon("the input is taken", ending.write_stdin(Bytes::from_static(b"end\n"))).await.unwrap();
+    let brought = soon("the end", ending.collect(64 << 20)).await.unwrap();
+    assert_eq!(brought.exit.exit, ProcessExit { code: Some(0), signal: None });
+    let last = brought.stdout.split(|byte| *byte == b'\n').any(|line| line == b"last");
+    assert!(last, "what it wrote itself before its end is all there");
+}
+
+#[tokio::test]
+async fn commands_come_after_the_agent_in_the_line_for_the_processor() {
+    let agent = TestAgent::start().await;
+    let client = agent.client().await;
+    let brought = soon("the end", client.exec(sh("nice")).await.unwrap().collect(100)).await.unwrap();
+    assert_eq!(brought.stdout, b"19\n");
+}
+
+#[tokio::test]
 async fn a_command_that_ignores_its_input_does_not_keep_the_writer() {
     let agent = TestAgent::start().await;
     let client = agent.client().await;

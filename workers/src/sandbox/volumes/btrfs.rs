@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::quota;
 use crate::sandbox::{SandboxError, host};
 
 /// A subvolume can stay in use for a moment after its container is gone.
@@ -43,8 +44,7 @@ impl Btrfs {
             ];
             host::run("mount", &arguments).await?;
         }
-        // Enabling twice is fine; and it has to come before the first subvolume, or that one is never counted right.
-        btrfs(&["quota".as_ref(), "enable".as_ref(), store.mount_point.as_os_str()]).await?;
+        quota::enable(&store.mount_point)?;
         Ok(store)
     }
 
@@ -79,7 +79,7 @@ impl Btrfs {
         btrfs(&["subvolume".as_ref(), "create".as_ref(), path.as_os_str()]).await
     }
 
-    /// Forbids any further change, and writes down what it takes, so that snapshots' quotas can count from there.
+    /// Forbids any further change, and writes all of it down.
     pub(super) async fn seal(&self, path: &Path) -> Result<(), SandboxError> {
         let arguments: [&OsStr; 7] = [
             "property".as_ref(),
@@ -94,16 +94,16 @@ impl Btrfs {
         btrfs(&["filesystem".as_ref(), "sync".as_ref(), path.as_os_str()]).await
     }
 
-    /// A writable copy with a quota: whatever the golden volume takes, and `disk_bytes` more.
+    /// A writable copy with a quota: whatever is counted for it from the start, and `disk_bytes` more.
     pub(super) async fn snapshot(
         &self,
         golden: &Path,
         path: &Path,
         disk_bytes: u64,
     ) -> Result<(), SandboxError> {
-        let golden_bytes = referenced_and_exclusive(golden).await?.0;
         btrfs(&["subvolume".as_ref(), "snapshot".as_ref(), golden.as_os_str(), path.as_os_str()]).await?;
-        let limit = golden_bytes.saturating_add(disk_bytes).to_string();
+        let from_start = referenced_and_exclusive(path).await?.0;
+        let limit = from_start.saturating_add(disk_bytes).to_string();
         btrfs(&["qgroup".as_ref(), "limit".as_ref(), limit.as_ref(), path.as_os_str()]).await
     }
 

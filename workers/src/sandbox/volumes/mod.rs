@@ -13,6 +13,7 @@
 
 mod btrfs;
 mod folders;
+mod quota;
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
