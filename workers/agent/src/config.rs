@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) environment: BTreeMap<String, String>,
     /// The login shell of a terminal.
     pub(crate) shell: Vec<String>,
+    /// Whether a login shell is started in advance, for the first terminal.
+    pub(crate) spare_shell: bool,
     /// Newest bytes of output that each terminal keeps.
     pub(crate) terminal_keep_bytes: usize,
     /// Terminals at a time.
@@ -95,6 +97,7 @@ impl Default for Config {
             open_devices: vec!["/dev/net/tun".into(), "/dev/fuse".into()],
             environment: BTreeMap::new(),
             shell: vec!["/bin/bash".to_owned(), "-l".to_owned()],
+            spare_shell: true,
             terminal_keep_bytes: 8 << 20,
             max_terminals: 8,
             max_execs: 32,

@@ -41,7 +41,7 @@ use std::process::ExitCode;
 use config::{Config, EngineConfig};
 
 const USAGE: &str = "usage: containrlab-agent init | serve | connect | version
-       containrlab-agent serve --as-is --socket PATH --workspace FOLDER [--keep BYTES]
+       containrlab-agent serve --as-is --socket PATH --workspace FOLDER [--keep BYTES] [--spare-shell]
                                [--runtime FOLDER --engine SHELL-COMMAND]
 The configuration is /etc/containrlab/agent.json, or what CONTAINRLAB_AGENT_CONFIG names.";
 
@@ -92,13 +92,17 @@ fn with_config(main: impl FnOnce(&Config) -> ExitCode) -> ExitCode {
 /// The configuration of an agent that runs as whoever starts it, outside any sandbox, without an engine or with something in its
 /// place that answers at `docker.sock` in the runtime folder.
 fn as_is(arguments: &[String]) -> Option<Config> {
-    let mut config = Config { engine: None, ..Config::default() };
+    let mut config = Config { engine: None, spare_shell: false, ..Config::default() };
     let (mut socket, mut workspace) = (false, false);
     let mut arguments = arguments.iter();
     if arguments.next()? != "--as-is" {
         return None;
     }
     while let Some(name) = arguments.next() {
+        if name == "--spare-shell" {
+            config.spare_shell = true;
+            continue;
+        }
         let value = arguments.next()?;
         match name.as_str() {
             "--socket" => (config.socket, socket) = (PathBuf::from(value), true),

@@ -145,7 +145,7 @@ pub struct ExecRequest {
 }
 
 /// A terminal to open.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct TerminalOpen {
     /// The runner's name for it: 1 to 64 letters, digits, `-` or `_`.
     pub terminal: String,

@@ -92,6 +92,10 @@ fn run(config: &Config, as_is: bool) -> Result<(), String> {
         let (agent, config) = (Arc::clone(&agent), config.clone());
         std::thread::spawn(move || agent.engine.keep_running(&agent.learner, &config, &engine));
     }
+    if config.spare_shell {
+        let agent = Arc::clone(&agent);
+        std::thread::spawn(move || agent.terminals.prepare_spare(&agent.learner));
+    }
     {
         let agent = Arc::clone(&agent);
         std::thread::spawn(move || accept(&agent, &listener));

@@ -99,7 +99,9 @@ async fn make(
 ) -> Result<Made, Failure> {
     let row =
         runner.store.session(session).await.map_err(Error::from)?.ok_or(Failure::Never("session_unknown"))?;
-    remove_leftovers(runner, session, None).await?;
+    if lease.start_number > 1 {
+        remove_leftovers(runner, session, None).await?;
+    }
     let request = SandboxRequest { session, lease: lease.id, role: Role::Session };
     let create = async { redeem(runner, admission, request).await.map_err(Failure::from) };
     let ((sandbox, place), ()) = tokio::try_join!(create, open_workspace(runner, &row))?;

@@ -30,15 +30,23 @@ impl TestAgent {
 
     /// Starts one whose terminals keep only so many bytes.
     pub(crate) async fn keeping(bytes: usize) -> TestAgent {
-        TestAgent::with(bytes, None).await
+        TestAgent::with(bytes, |_, _| {}).await
+    }
+
+    /// Starts one that keeps a login shell ready.
+    pub(crate) async fn with_spare_shell() -> TestAgent {
+        TestAgent::with(8 << 20, |command, _| _ = command.arg("--spare-shell")).await
     }
 
     /// Starts one with a command of the shell as its engine.
     pub(crate) async fn with_engine(command: &str) -> TestAgent {
-        TestAgent::with(8 << 20, Some(command)).await
+        TestAgent::with(8 << 20, |agent, folder| {
+            agent.arg("--runtime").arg(folder).args(["--engine", command]);
+        })
+        .await
     }
 
-    async fn with(bytes: usize, engine: Option<&str>) -> TestAgent {
+    async fn with(bytes: usize, arguments: impl FnOnce(&mut Command, &Path)) -> TestAgent {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join("workspace")).unwrap();
         let mut command = Command::new(program());
@@ -49,9 +57,7 @@ impl TestAgent {
             .arg(folder.path().join("workspace"))
             .arg("--keep")
             .arg(bytes.to_string());
-        if let Some(engine) = engine {
-            command.arg("--runtime").arg(folder.path()).args(["--engine", engine]);
-        }
+        arguments(&mut command, folder.path());
         let process = command.stdin(Stdio::null()).spawn().unwrap();
         let socket = folder.path().join("socket");
         let agent = TestAgent { process, folder, wires: Wires { socket, open: Arc::default() } };
@@ -101,17 +107,27 @@ impl TestAgent {
         TestAgent::pids_with(mark).len()
     }
 
+    /// The processes that work in its workspace.
+    pub(crate) fn pids_in_workspace(&self) -> Vec<u32> {
+        let here = self.workspace();
+        TestAgent::pids(|path| std::fs::read_link(path.join("cwd")).is_ok_and(|folder| folder == here))
+    }
+
     /// The processes whose command line holds this.
     pub(crate) fn pids_with(mark: &str) -> Vec<u32> {
-        let mine = std::process::id();
+        TestAgent::pids(|path| {
+            let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(mark)
+        })
+    }
+
+    /// The processes of others whose folder in `/proc` looks so.
+    fn pids(is_wanted: impl Fn(&Path) -> bool) -> Vec<u32> {
         std::fs::read_dir("/proc")
             .unwrap()
             .flatten()
             .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
-            .filter(|(pid, path)| {
-                let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
-                *pid != mine && String::from_utf8_lossy(&line).contains(mark)
-            })
+            .filter(|(pid, path)| *pid != std::process::id() && is_wanted(path))
             .map(|(pid, _)| pid)
             .collect()
     }

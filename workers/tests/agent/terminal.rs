@@ -109,6 +109,42 @@ async fn a_terminal_is_a_terminal_of_its_size() {
 }
 
 #[tokio::test]
+async fn the_first_terminal_gets_the_shell_that_was_started_in_advance() {
+    let agent = TestAgent::with_spare_shell().await;
+    let client = agent.client().await;
+    let shells = || agent.pids_in_workspace();
+    until("a shell is there before anybody asks", async || !shells().is_empty()).await;
+    assert_eq!(client.terminal_list().await.unwrap().len(), 0, "nobody has opened a terminal");
+    let usual = |terminal: &str| TerminalOpen {
+        terminal: terminal.to_owned(),
+        cols: 100,
+        rows: 30,
+        ..TerminalOpen::default()
+    };
+    let before = shells();
+    // Whoever asks for another program than the usual one does not get it.
+    assert!(client.terminal_open(plain("other")).await.unwrap().1);
+    let (info, started) = client.terminal_open(usual("main")).await.unwrap();
+    assert!(started, "for whoever opens it, it is new");
+    assert_eq!((info.terminal.as_str(), info.cols, info.rows), ("main", 100, 30));
+    assert!(!client.terminal_open(usual("main")).await.unwrap().1);
+    let mut screen = Screen::attach(&client, 0).await;
+    type_in(&client, "echo shell=$$; stty size\n").await;
+    screen.read_until("30 100\r\n").await;
+    let text = screen.text();
+    // The first is the echo of what was typed.
+    let mine = text.split("shell=").find_map(|rest| rest.split('\r').next()?.parse().ok()).unwrap();
+    assert!(before.contains(&mine), "{mine} is none of {before:?}");
+    assert_eq!(screen.gaps, 0);
+    // There is one of it: the next terminal's shell is another.
+    assert!(client.terminal_open(usual("second")).await.unwrap().1);
+    client.terminal_close("main").await.unwrap();
+    client.terminal_close("second").await.unwrap();
+    client.terminal_close("other").await.unwrap();
+    until("all shells are gone", async || shells().is_empty()).await;
+}
+
+#[tokio::test]
 async fn opening_again_finds_the_same_shell() {
     let agent = TestAgent::start().await;
     let client = agent.client().await;

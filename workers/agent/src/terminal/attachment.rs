@@ -43,7 +43,7 @@ impl Terminal {
 impl Attachment {
     /// Sends output until the reader goes or the shell ends.
     pub(crate) fn run(&self, id: u64, outbox: &Outbox) {
-        let terminal = self.terminal.state().info(&self.terminal.name);
+        let terminal = self.terminal.info();
         let mut position = self.from;
         let mut connected = outbox.send(id, &Reply::TerminalAttached { terminal, from: position }, &[]);
         while connected {

@@ -6,7 +6,7 @@ mod ring;
 mod shell;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use containrlab_agent::frame::WINDOW;
@@ -22,10 +22,15 @@ use crate::learner::Learner;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most columns or rows; more is a mistake or mischief.
 const MOST_CELLS: u16 = 4096;
+/// Columns and rows that a shell starts with which nobody looks at yet.
+const USUAL_SIZE: (u16, u16) = (80, 24);
 
 /// All terminals of the sandbox.
 pub(crate) struct Terminals {
     all: Mutex<BTreeMap<String, Arc<Terminal>>>,
+    /// A login shell at its prompt for whoever opens the first terminal: a shell takes longer to start than all else that happens
+    /// between a learner's click and the prompt.
+    spare: Mutex<Option<Arc<Terminal>>>,
     login_shell: Vec<String>,
     keep: usize,
     most: usize,
@@ -33,7 +38,8 @@ pub(crate) struct Terminals {
 
 /// One terminal.
 pub(crate) struct Terminal {
-    name: String,
+    /// Its name; none yet while it is the spare one.
+    name: OnceLock<String>,
     state: Mutex<State>,
     /// Something in the state changed that a reader or the shell's thread waits for.
     changed: Condvar,
@@ -64,7 +70,24 @@ struct Reader {
 impl Terminals {
     /// No terminals yet.
     pub(crate) fn new(login_shell: Vec<String>, keep: usize, most: usize) -> Terminals {
-        Terminals { all: Mutex::default(), login_shell, keep, most }
+        Terminals { all: Mutex::default(), spare: Mutex::default(), login_shell, keep, most }
+    }
+
+    /// Starts the spare shell. Without one the first terminal is opened like any other.
+    pub(crate) fn prepare_spare(&self, learner: &Learner) {
+        let terminal = Arc::new(Terminal::new(self.keep));
+        // Held while the shell starts: who opens the first terminal meanwhile waits for this one rather than start another.
+        let mut spare = self.spare();
+        let open = TerminalOpen { cols: USUAL_SIZE.0, rows: USUAL_SIZE.1, ..TerminalOpen::default() };
+        let mut state = terminal.state();
+        match shell::start(&terminal, learner, &open, &self.login_shell) {
+            Ok(shell) => {
+                state.shell = Some(shell);
+                drop(state);
+                *spare = Some(terminal);
+            }
+            Err(error) => eprintln!("containrlab-agent: no shell could be started in advance: {error}"),
+        }
     }
 
     /// The terminal of this name.
@@ -76,7 +99,7 @@ impl Terminals {
 
     /// All terminals, by name.
     pub(crate) fn list(&self) -> Vec<TerminalInfo> {
-        self.snapshot().iter().map(|terminal| terminal.state().info(&terminal.name)).collect()
+        self.snapshot().iter().map(|terminal| terminal.info()).collect()
     }
 
     /// Makes sure that the terminal exists and its shell runs; says whether it had to start one. A terminal whose shell has
@@ -103,7 +126,9 @@ impl Terminals {
                     return Err(WireError::new(ErrorCode::Busy, sentence));
                 }
                 None => {
-                    let terminal = Arc::new(Terminal::new(open.terminal.clone(), self.keep));
+                    let terminal =
+                        self.take_spare(&open).unwrap_or_else(|| Arc::new(Terminal::new(self.keep)));
+                    let _ = terminal.name.set(open.terminal.clone());
                     all.insert(open.terminal.clone(), Arc::clone(&terminal));
                     terminal
                 }
@@ -114,21 +139,27 @@ impl Terminals {
         if state.closed {
             return Err(WireError::new(ErrorCode::Busy, "This terminal is being closed."));
         }
-        if state.shell.is_some() {
-            return Ok((state.info(&terminal.name), false));
+        if let Some(shell) = &state.shell {
+            // Nobody has given the spare one a size.
+            let is_spare = state.cols == 0;
+            if is_spare {
+                shell.resize(open.cols, open.rows)?;
+                (state.cols, state.rows) = (open.cols, open.rows);
+            }
+            return Ok((state.info(terminal.name()), is_spare));
         }
         match shell::start(&terminal, learner, &open, &self.login_shell) {
             Ok(shell) => state.shell = Some(shell),
             Err(error) => {
                 if state.ring.end() == 0 && state.exit.is_none() {
                     state.closed = true;
-                    self.all().remove(&terminal.name);
+                    self.all().remove(terminal.name());
                 }
                 return Err(error);
             }
         }
         (state.cols, state.rows, state.exit) = (open.cols, open.rows, None);
-        Ok((state.info(&terminal.name), true))
+        Ok((state.info(terminal.name()), true))
     }
 
     /// Ends the terminal's shell and forgets it.
@@ -154,11 +185,23 @@ impl Terminals {
 
     /// Asks every shell to end.
     pub(crate) fn stop_all(&self) {
-        for terminal in self.snapshot() {
+        for terminal in self.snapshot().into_iter().chain(self.spare().take()) {
             if let Some(shell) = &terminal.state().shell {
                 shell.stop();
             }
         }
+    }
+
+    /// The spare shell, for a terminal that asks for no other than the usual one; a shell that has ended is none.
+    fn take_spare(&self, open: &TerminalOpen) -> Option<Arc<Terminal>> {
+        if !open.argv.is_empty() || open.cwd.is_some() || !open.env.is_empty() {
+            return None;
+        }
+        self.spare().take().filter(|spare| spare.state().shell.is_some())
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Option<Arc<Terminal>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The terminals of this moment. A terminal's lock may be held when the map's is taken, never the other way round.
@@ -172,7 +215,7 @@ impl Terminals {
 }
 
 impl Terminal {
-    fn new(name: String, keep: usize) -> Terminal {
+    fn new(keep: usize) -> Terminal {
         let state = State {
             ring: Ring::new(keep),
             cols: 0,
@@ -183,7 +226,15 @@ impl Terminal {
             readers: BTreeMap::new(),
             next_reader: 0,
         };
-        Terminal { name, state: Mutex::new(state), changed: Condvar::new() }
+        Terminal { name: OnceLock::new(), state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn name(&self) -> &str {
+        self.name.get().map_or("", String::as_str)
+    }
+
+    fn info(&self) -> TerminalInfo {
+        self.state().info(self.name())
     }
 
     /// Queues keystrokes.
