@@ -106,6 +106,8 @@ mod armed {
                 let this = rustix::process::getpid();
                 rustix::process::kill_process(this, rustix::process::Signal::STOP)
                     .expect("a process may stop itself");
+                // Another thread may be the one that gets the signal: this one must not go on until it has had its effect.
+                std::thread::sleep(Duration::from_millis(50));
             }
         }
     }

@@ -125,13 +125,18 @@ async fn a_reconciler_that_stands_still_delays_no_end() {
     .await;
     assert!(house.api.has_stopped());
     house.api.resume();
-    until("it goes on", async || house.api.said().contains("the api listens").then_some(())).await;
+    until("it sees that its turn is over", async || {
+        house.api.said().contains("turn was over before its round").then_some(())
+    })
+    .await;
     let asked = "select extract(epoch from recorded_at - expires_at)::float8 \
         from events join sessions using (session_id) where event_type = 'SessionEndRequested'";
     let asked = sql.query(asked, &[]).await.expect("a read");
     assert_eq!(asked.len(), 1, "it was asked to end once");
     let late: f64 = asked[0].get(0);
     assert!((0.0..2.0).contains(&late), "{late} s after its time was up");
+    let back = "update sessions set expires_at = ready_at + interval '1800 s'";
+    assert_eq!(sql.execute(back, &[]).await.expect("its time as its events have it"), 1);
     assert_eq!(audit(&store).await.expect("the ledger can be read"), Vec::<String>::new());
 }
 

@@ -120,7 +120,7 @@ impl Store {
         let found = self.round(pace, others_had_time && asked.elapsed() <= SLOW).await;
         // Whoever stood still has lost it, and did no harm: what a round says holds only while it is still so.
         if let Err(error) = turn.roll_back().await {
-            tracing::debug!(%error, "the reconciler's turn was over before its round");
+            tracing::info!(%error, "the reconciler's turn was over before its round");
         }
         let found = found?;
         if found != Reconciled::default() {
