@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Where the file is looked for if `CONTAINRLAB_AGENT_CONFIG` names no other.
 const PLACE: &str = "/etc/containrlab/agent.json";
 
 /// Holds a [`Site`] as JSON, from whoever started the container.
 const SITE: &str = "CONTAINRLAB_SITE";
+
+/// Where the image's programs lie: folders that nobody in a sandbox can write to.
+pub(crate) const IMAGE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +28,10 @@ pub(crate) struct Config {
     pub(crate) runtime_dir: PathBuf,
     /// The agent's socket. Its folder is made for root alone.
     pub(crate) socket: PathBuf,
+    /// The configuration of Docker's client for the platform's own commands; made at the start, and root's.
+    pub(crate) docker_config_dir: PathBuf,
+    /// What stands in its `config.json`.
+    pub(crate) docker_config: Value,
     /// Folders that are given to the learner at the start (themselves, not what is in them); missing ones are made.
     pub(crate) own: Vec<PathBuf>,
     /// Devices that every user may open.
@@ -84,6 +92,8 @@ struct Site {
     environment: BTreeMap<String, String>,
     /// Further arguments of dockerd.
     dockerd_args: Vec<String>,
+    /// The configuration of Docker's client for the platform's own commands.
+    docker_config: Option<Value>,
 }
 
 impl Default for Config {
@@ -93,6 +103,8 @@ impl Default for Config {
             workspace: "/workspace".into(),
             runtime_dir: "/run/user/1000".into(),
             socket: "/run/containrlab/agent.sock".into(),
+            docker_config_dir: "/run/containrlab-docker".into(),
+            docker_config: Value::Object(Map::new()),
             own: vec!["/workspace".into(), "/var/lib/containrlab/docker".into()],
             open_devices: vec!["/dev/net/tun".into(), "/dev/fuse".into()],
             environment: BTreeMap::new(),
@@ -141,6 +153,9 @@ impl Config {
 
     fn add(&mut self, site: Site) {
         self.environment.extend(site.environment);
+        if let Some(docker_config) = site.docker_config {
+            self.docker_config = docker_config;
+        }
         if let Some(engine) = &mut self.engine {
             engine.dockerd_args.extend(site.dockerd_args);
         }
@@ -168,10 +183,7 @@ impl Config {
     pub(crate) fn learner_environment(&self) -> BTreeMap<String, String> {
         let home = self.learner.home.display().to_string();
         let mut all: BTreeMap<String, String> = [
-            (
-                "PATH",
-                format!("{home}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ),
+            ("PATH", format!("{home}/.local/bin:{IMAGE_PATH}")),
             ("HOME", home),
             ("USER", self.learner.name.clone()),
             ("LOGNAME", self.learner.name.clone()),

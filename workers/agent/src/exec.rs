@@ -70,6 +70,7 @@ pub(crate) fn start(learner: &Learner, request: ExecRequest) -> Result<(Arc<Exec
         argv: request.argv,
         cwd: learner.folder(request.cwd.as_deref()),
         env: request.env,
+        by_platform: request.by_platform,
         terminal: false,
         leader_only: false,
         grace: GRACE,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::config::Config;
-use crate::os;
+use crate::{os, platform};
 
 /// Who the learner is and what the learner's processes see.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Learner {
     /// The workspace.
     pub(crate) workspace: PathBuf,
     environment: BTreeMap<String, String>,
+    /// On top of the learner's, for the platform's own commands.
+    pub(crate) platform_environment: BTreeMap<String, String>,
     agent: PathBuf,
 }
 
@@ -41,6 +43,8 @@ impl Learner {
             ids: (!as_is).then_some((config.learner.uid, config.learner.gid)),
             workspace: config.workspace.clone(),
             environment,
+            // As is, all programs are the machine's own.
+            platform_environment: if as_is { BTreeMap::new() } else { platform::environment(config) },
             agent: std::env::current_exe()?,
         })
     }

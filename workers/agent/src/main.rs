@@ -23,6 +23,7 @@ mod files;
 mod init;
 mod learner;
 mod os;
+mod platform;
 mod poll;
 mod ports;
 mod serve;

@@ -136,6 +136,10 @@ pub struct ExecRequest {
     /// Variables on top of the learner's usual ones.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// It is the platform's own command: programs are those of the image, and Docker's client has the platform's configuration,
+    /// plugins and builders, whatever the learner has put into their home. It runs as the learner all the same.
+    #[serde(default)]
+    pub by_platform: bool,
     /// Whether `exec_input` frames follow; without, standard input is empty.
     #[serde(default)]
     pub stdin: bool,

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::learner::Learner;
 use crate::terminal::Terminals;
-use crate::{connection, os};
+use crate::{connection, os, platform};
 
 /// Connections at a time. The runner needs one; others are tools and a runner that comes back.
 const MOST_CONNECTIONS: usize = 16;
@@ -160,6 +160,7 @@ fn furnish(config: &Config, (uid, gid): (u32, u32)) -> Result<(), String> {
     if let Some(folder) = config.socket.parent() {
         private_folder(folder).map_err(|error| failed(folder, error))?;
     }
+    platform::furnish(config, (uid, gid)).map_err(|error| failed(&config.docker_config_dir, error))?;
     for folder in config.own.iter().chain([&config.runtime_dir]) {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
         let private = folder == &config.runtime_dir;

@@ -30,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) cwd: PathBuf,
     /// Variables on top of the learner's.
     pub(crate) env: BTreeMap<String, String>,
+    /// With the image's programs and the platform's configuration of Docker's client; see [`crate::platform`].
+    pub(crate) by_platform: bool,
     /// Standard input is a terminal's end and becomes the command's own.
     pub(crate) terminal: bool,
     /// See [`Order::leader_only`].
@@ -104,6 +106,9 @@ pub(crate) fn start(learner: &Learner, spec: Spec) -> Result<Supervised, WireErr
     }
     let [stdin, stdout, stderr] = spec.stdio;
     let mut command = learner.helper("supervise");
+    if spec.by_platform {
+        command.envs(&learner.platform_environment);
+    }
     command
         .arg(theirs.as_raw_fd().to_string())
         .args(&spec.argv)

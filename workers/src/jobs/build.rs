@@ -1,4 +1,4 @@
-//! `docker build` of the workspace, as the learner would type it.
+//! `docker build` of the workspace, as the learner would type it, but with the platform's own client.
 
 use std::time::Duration;
 
@@ -19,11 +19,13 @@ pub(super) async fn build(agent: &AgentClient, log: &mut LogWriter, tag: &str) -
     outcome_of(ended.map_err(Into::into), LIMIT.as_secs())
 }
 
-/// A command in the workspace, under a time limit.
+/// A command of the platform's own in the workspace, under a time limit: with the image's programs, not with what the learner
+/// may have put in their place.
 pub(crate) fn request(argv: &[&str], limit: Duration) -> ExecRequest {
     ExecRequest {
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         timeout_ms: Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+        by_platform: true,
         ..ExecRequest::default()
     }
 }

@@ -33,7 +33,10 @@ impl NetworkSite {
                 arguments.push(format!("--insecure-registry={}", host.trim_end_matches('/')));
             }
         }
-        let site = json!({ "environment": self.variables(), "dockerd_args": arguments });
+        let mut site = json!({ "environment": self.variables(), "dockerd_args": arguments });
+        if let Some(config) = self.client_config() {
+            site["docker_config"] = config;
+        }
         Some(vec![format!("{VARIABLE}={site}")])
     }
 
@@ -55,14 +58,17 @@ impl NetworkSite {
         self.no_proxy.as_ref().map_or_else(|| own.to_owned(), |more| format!("{own},{more}"))
     }
 
-    /// The learner's `~/.docker/config.json`: from there Docker's client hands the proxy on to builds and containers. None
-    /// without a proxy.
+    /// The learner's `~/.docker/config.json`. None without a proxy.
     pub(super) fn docker_config(&self) -> Option<String> {
+        self.client_config().map(|config| format!("{config:#}\n"))
+    }
+
+    /// What Docker's client is told, the learner's and the platform's own: from there it hands the proxy on to builds and containers.
+    fn client_config(&self) -> Option<Value> {
         let proxy = self.proxy.as_ref()?;
-        let config: Value = json!({ "proxies": { "default": {
+        Some(json!({ "proxies": { "default": {
             "httpProxy": proxy, "httpsProxy": proxy, "noProxy": self.without_proxy(),
-        } } });
-        Some(format!("{config:#}\n"))
+        } } }))
     }
 }
 
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(told["environment"]["NO_PROXY"], "localhost,127.0.0.1,mirror.example");
         assert_eq!(told["dockerd_args"][1], "--insecure-registry=mirror.example:5000");
         let config: Value = serde_json::from_str(&site.docker_config().unwrap()).unwrap();
+        assert_eq!(told["docker_config"], config, "the platform's own client has it too");
         assert_eq!(config["proxies"]["default"]["httpProxy"], "http://proxy.example:3128");
     }
 }

@@ -151,6 +151,7 @@ impl Engine {
             argv: config.engine_command(engine, learner.agent()),
             cwd: "/".into(),
             env: engine.environment.clone(),
+            by_platform: true,
             terminal: false,
             leader_only: true,
             grace: Duration::from_millis(engine.stop_ms),

@@ -81,6 +81,7 @@ pub(super) fn start(
         argv: if open.argv.is_empty() { login_shell.to_vec() } else { open.argv.clone() },
         cwd: learner.folder(open.cwd.as_deref()),
         env: open.env.clone(),
+        by_platform: false,
         terminal: true,
         leader_only: false,
         grace: GRACE,

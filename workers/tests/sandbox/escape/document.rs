@@ -20,8 +20,9 @@ namespace breaks them all: where that is too little, run sandboxes on a stronger
 
 What the table cannot show is tried beside it: links in a workspace that point to the host's files, and a folder that
 turns into a link while it is read, when the platform reads and writes (links are refused, nothing is followed); a
-replaced `docker` and a socket that is a link to the host's (the platform asks as the learner, inside, and judges in a fresh
-sandbox); a flood in a terminal (slowed down, in `workers/tests/runner/troubles.rs`).
+`docker`, plugins, a context, a builder and an engine that lie, laid into the learner's home, and a socket that is a link to the
+host's (the platform's builds and runs take programs from the image and their configuration from a folder of root's, also in
+`workers/tests/runner/lying_tools.rs`; the judge works in a fresh sandbox); a flood in a terminal (slowed down, in `workers/tests/runner/troubles.rs`).
 ";
 
 /// Compares, or writes.
@@ -39,7 +40,7 @@ pub(super) fn is_current() {
 fn text() -> String {
     let mut text = HEAD.to_owned();
     let mut group = "";
-    for attempt in &ALL {
+    for attempt in ALL {
         if group != attempt.group {
             group = attempt.group;
             // Writing to a String does not fail.
