@@ -57,11 +57,26 @@ pub(crate) struct Launch {
     pub(crate) user: Option<User>,
     /// Where its output goes, at the end of what is there.
     pub(crate) log: PathBuf,
+    /// Pid files of its children. If it is killed and they with it, it takes one that nobody has reaped yet for alive.
+    pub(crate) children: Vec<PathBuf>,
 }
 
 impl Launch {
     pub(crate) fn new(program: impl Into<PathBuf>, log: PathBuf) -> Self {
-        Self { program: program.into(), arguments: Vec::new(), environment: BTreeMap::new(), user: None, log }
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            user: None,
+            log,
+            children: Vec::new(),
+        }
+    }
+
+    /// Names a pid file of a child, which is removed before a start when its process is dead.
+    pub(crate) fn child(mut self, pid_file: PathBuf) -> Self {
+        self.children.push(pid_file);
+        self
     }
 
     pub(crate) fn arguments<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
@@ -79,6 +94,7 @@ impl Launch {
     pub(crate) fn start(&self) -> Result<(tokio::process::Child, Identity), Failure> {
         let doing = || format!("start {}", self.program.display());
         self.begin_new_log_when_long();
+        self.forget_dead_children();
         let output = OpenOptions::new()
             .create(true)
             .append(true)
@@ -107,6 +123,16 @@ impl Launch {
         Ok((child, identity))
     }
 
+    fn forget_dead_children(&self) {
+        for pid_file in &self.children {
+            let Ok(text) = std::fs::read_to_string(pid_file) else { continue };
+            if text.trim().parse().ok().and_then(Identity::of).is_none() {
+                // Whoever is started says so itself if this goes wrong.
+                let _ = std::fs::remove_file(pid_file);
+            }
+        }
+    }
+
     /// Keeps one old log beside the current one, so that logs can't fill the disk over years of starts.
     fn begin_new_log_when_long(&self) {
         const LONG: u64 = 32 << 20;
@@ -129,6 +155,24 @@ mod tests {
             Some(User { name: "postgres".into(), uid: 101, gid: 104 })
         );
         assert_eq!(User::in_passwd(passwd, "post"), None);
+    }
+
+    #[test]
+    fn a_child_that_is_dead_but_not_reaped_does_not_count_as_alive() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (pid_file, gone) = (folder.path().join("pid"), folder.path().join("gone"));
+        std::fs::write(&pid_file, format!("{}\n", child.id())).unwrap();
+        let launch = Launch::new("sh", folder.path().join("log")).child(pid_file.clone()).child(gone);
+        launch.forget_dead_children();
+        assert!(pid_file.exists(), "it lives");
+        child.kill().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while pid_file.exists() {
+            assert!(std::time::Instant::now() < deadline);
+            launch.forget_dead_children();
+        }
+        child.wait().unwrap();
     }
 
     #[tokio::test]

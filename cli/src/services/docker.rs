@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use containrlab_workers::sandbox::stop_all_containers;
+
 use super::{Ready, Service, docker_network, programs};
 use crate::failure::Failure;
 use crate::process::{Launch, Running};
@@ -89,6 +91,10 @@ pub(crate) async fn stop_unused(state: &StateDir) -> Result<bool, Failure> {
     if state.lock("docker-use", Lock::Alone)?.is_none() {
         return Ok(false);
     }
+    // It would leave them running for its next start, which may never come. One that doesn't answer can't be helped.
+    if let Err(error) = stop_all_containers(&private_host(state)?).await {
+        tracing::warn!(%error, "containers of the private Docker engine may run on");
+    }
     running.stop(Signal::TERM, GRACE).await;
     state.pid_file("docker").remove();
     Bridge::of(state.installation()?.id()).remove();
@@ -139,8 +145,11 @@ fn prepare(state: &StateDir) -> Result<(Service, String, Bridge), Failure> {
         block.pool().into(),
         "--ip6tables=false".into(),
         "--userland-proxy=false".into(),
+        // Sandboxes live on when the engine is killed or started anew.
+        "--live-restore".into(),
         "--log-level=warn".into(),
     ]);
+    let launch = launch.child(runtime.join("exec/containerd/containerd.pid"));
     let service = Service {
         name: "Docker engine",
         launch,

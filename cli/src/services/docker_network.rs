@@ -68,7 +68,7 @@ pub(crate) fn choose(before: Option<&str>, bridge: &str) -> Result<Block, Failur
 }
 
 /// Whether no route leads into the block, but for the default route and those of our own engine: its bridge, and, in a block that
-/// was ours before, the `br-…` bridges of its networks.
+/// was ours before, the bridges of its networks: `br-…`, and `clab-…` of sandboxes. A killed engine leaves them.
 fn is_free(block: Block, routes: &str, bridge: &str, ours_before: bool) -> bool {
     let (first, last) = block.range();
     !routes.lines().skip(1).any(|line| {
@@ -78,7 +78,8 @@ fn is_free(block: Block, routes: &str, bridge: &str, ours_before: bool) -> bool 
         let (Some(destination), Some(mask)) = (number(destination), mask.and_then(number)) else {
             return false;
         };
-        let ours = interface == bridge || (ours_before && interface.starts_with("br-"));
+        let of_a_network = interface.starts_with("br-") || interface.starts_with("clab-");
+        let ours = interface == bridge || (ours_before && of_a_network);
         mask != 0 && !ours && destination <= last && (destination | !mask) >= first
     })
 }
@@ -105,6 +106,8 @@ mod tests {
         assert!(is_free(block, &bridge, "clab1", false));
         assert!(!is_free(block, &bridge, "clab2", false));
         assert!(is_free(Block(172, 29), &bridge, "clab2", false));
+        let sandboxes = bridge.replace("clab1\t", "clab-12ab\t");
+        assert!(is_free(block, &sandboxes, "clab1", true) && !is_free(block, &sandboxes, "clab1", false));
         // 172.16.0.0/12 as a company's network has it
         let company = format!("{HEAD}tun0\t000010AC\t00000000\t0001\t0\t0\t0\t0000F0FF\t0\t0\t0\n");
         assert!(!is_free(block, &company, "clab1", true));

@@ -97,6 +97,9 @@ fn how_died(cause: &str) -> &'static str {
         "out_of_memory" => "Your sandbox ran out of memory and was stopped as a whole.",
         "sandbox_gone" => "Your sandbox was removed from its machine.",
         "agent_unreachable" => "Your sandbox stopped answering.",
+        "host_engine_restarted" => {
+            "The Docker engine of the machine that held your sandbox was started anew, and your sandbox ended with it."
+        }
         "machine_restarted" => "The machine that held your sandbox was started anew.",
         _ => "Your sandbox stopped working, for a reason on our side.",
     }
@@ -108,7 +111,15 @@ mod tests {
 
     #[test]
     fn no_sentence_shows_a_code() {
-        for cause in ["out_of_memory", "sandbox_died", "agent_unreachable", "worker_crashed", "a_new_one"] {
+        for cause in [
+            "out_of_memory",
+            "sandbox_died",
+            "host_engine_restarted",
+            "machine_restarted",
+            "agent_unreachable",
+            "worker_crashed",
+            "a_new_one",
+        ] {
             let cause = cause.to_owned();
             for reason in [EndReason::StartFailed { cause: cause.clone() }, EndReason::SandboxDied { cause }]
             {

@@ -3,25 +3,22 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use bollard::models::{ContainerState, ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
     ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptions, StatsOptionsBuilder,
-    StopContainerOptions,
 };
 use containrlab_domain::ids::SandboxId;
 use futures::StreamExt;
 
 use super::labels::{INSTALLATION, RUNNER, SANDBOX};
 use super::network::status;
-use super::{Role, Sandbox, SandboxError, SandboxSpec, Sandboxes, claim};
+use super::{DiskSpace, Role, Sandbox, SandboxError, SandboxSpec, Sandboxes, claim, host_engine};
 
 /// How long an old sandbox's agent may take to answer at an adoption.
 const ADOPT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the engine may take to be done with a container's removal that is already under way.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(30);
 const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
-/// How long a sandbox's agent may take to stop before it is killed.
-const HALT_SECONDS: i32 = 10;
 /// Lines of a dead sandbox's log that are worth keeping.
 const LAST_LINES: &str = "20";
 
@@ -37,7 +34,7 @@ pub struct Listed {
 /// Why a sandbox is dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CauseOfDeath {
-    /// `out_of_memory`, `sandbox_died` or `sandbox_gone`.
+    /// `out_of_memory`, `machine_restarted`, `host_engine_restarted`, `sandbox_died` or `sandbox_gone`.
     pub code: &'static str,
     /// For the log.
     pub detail: String,
@@ -183,7 +180,11 @@ impl Sandboxes {
         if state.running.unwrap_or(false) {
             return Ok(None);
         }
-        let code = if state.oom_killed.unwrap_or(false) { "out_of_memory" } else { "sandbox_died" };
+        let code = if state.oom_killed.unwrap_or(false) {
+            "out_of_memory"
+        } else {
+            self.end_from_outside(&state).await.unwrap_or("sandbox_died")
+        };
         let mut detail = format!("exit code {}", state.exit_code.unwrap_or_default());
         for part in [state.error.unwrap_or_default(), self.last_words(&name).await] {
             if !part.trim().is_empty() {
@@ -191,6 +192,13 @@ impl Sandboxes {
             }
         }
         Ok(Some(CauseOfDeath { code, detail }))
+    }
+
+    /// What took a sandbox with it, if it did not end by itself.
+    async fn end_from_outside(&self, state: &ContainerState) -> Option<&'static str> {
+        let started = state.started_at.as_deref()?.parse().ok()?;
+        let inner = &self.inner;
+        host_engine::restarted_since(&inner.docker, inner.settings.docker_host.as_deref(), started).await
     }
 
     /// What a sandbox takes at the moment.
@@ -233,6 +241,14 @@ impl Sandboxes {
         Ok(left < self.inner.settings.limits.disk_bytes / 64)
     }
 
+    /// What the disk that holds the volumes has left, and what this runner's sandboxes have written to it.
+    ///
+    /// # Errors
+    /// The volume store can't be asked.
+    pub async fn disk_space(&self) -> Result<DiskSpace, SandboxError> {
+        self.inner.store.space().await
+    }
+
     /// Removes the containers of the whole installation.
     pub(super) async fn remove_all_containers(&self) -> Result<(), SandboxError> {
         for container in self.containers(false).await? {
@@ -250,18 +266,8 @@ impl Sandboxes {
         let listed = self.containers(false).await?;
         let running =
             listed.iter().filter(|container| container.state == Some(ContainerSummaryStateEnum::RUNNING));
-        let stops = running.filter_map(|container| container.id.as_deref()).map(|id| async move {
-            let options = StopContainerOptions { t: Some(HALT_SECONDS), ..StopContainerOptions::default() };
-            match self.inner.docker.stop_container(id, Some(options)).await {
-                // 304: it has stopped meanwhile; 404: it is gone.
-                Err(error) if !matches!(status(&error), Some(304 | 404)) => {
-                    Err(SandboxError::engine("stop a sandbox", error))
-                }
-                _ => Ok(()),
-            }
-        });
-        let stopped = futures::future::try_join_all(stops).await?;
-        Ok(stopped.len())
+        let ids: Vec<&str> = running.filter_map(|container| container.id.as_deref()).collect();
+        host_engine::stop_containers(&self.inner.docker, &ids).await
     }
 
     /// A sandbox's container. Not by its name, which tells whose it is and so may change.
