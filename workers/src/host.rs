@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use containrlab_domain::ids::{LeaseId, SandboxId, SessionId};
 
-use crate::sandbox::{AgentClient, Listed, Role, SandboxError, SandboxSpec, Sandboxes};
+use crate::sandbox::{AgentClient, DiskSpace, Listed, Role, SandboxError, SandboxSpec, Sandboxes};
 
 /// A sandbox to be made.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,10 @@ pub trait SandboxHost: Send + Sync + 'static {
         let _ = sandbox;
         Ok(None)
     }
+    /// What the disk that holds sandboxes has left; `None` where nobody counts.
+    async fn disk_space(&self) -> Result<Option<DiskSpace>, SandboxError> {
+        Ok(None)
+    }
     /// The images that sandboxes start with: by name, a hash of their content. None where there is no engine.
     async fn lab_images(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
@@ -95,6 +99,10 @@ impl SandboxHost for Sandboxes {
 
     async fn is_disk_full(&self, sandbox: SandboxId) -> Result<Option<bool>, SandboxError> {
         Self::is_disk_full(self, sandbox).await.map(Some)
+    }
+
+    async fn disk_space(&self) -> Result<Option<DiskSpace>, SandboxError> {
+        Self::disk_space(self).await.map(Some)
     }
 
     async fn lab_images(&self) -> BTreeMap<String, String> {

@@ -8,6 +8,9 @@ use containrlab_domain::workspace::WorkspaceLimits;
 
 use crate::sandbox::SandboxSettings;
 
+/// What a sandbox is promised of the disk unless the operator says otherwise: an image or two of a learner's own.
+pub const DISK_PROMISED_BYTES: u64 = 1 << 30;
+
 /// Settings of a runner.
 #[derive(Clone)]
 pub struct Settings {
@@ -29,6 +32,9 @@ pub struct Settings {
     pub warm: WarmSettings,
     /// Attempts that are judged at once, each in a sandbox of its own beside those of learners.
     pub judges: usize,
+    /// Bytes of disk that have to be left for each sandbox before another one starts (SANDBOX_DISK_PROMISED_BYTES); never more than
+    /// a sandbox may take.
+    pub disk_promised_bytes: u64,
     /// How much a workspace may hold (FILE_LIMIT_BYTES, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES).
     pub workspace_limits: WorkspaceLimits,
     /// How long running jobs may take to end once the runner is told to stop.
@@ -74,6 +80,7 @@ impl Settings {
             capacity: None,
             warm: WarmSettings::default(),
             judges: 1,
+            disk_promised_bytes: DISK_PROMISED_BYTES,
             workspace_limits: WorkspaceLimits::default(),
             shutdown_grace: Duration::from_secs(30),
             ready_file: None,

@@ -64,6 +64,7 @@ async fn healthz(State(runner): State<Arc<Runner>>) -> Json<serde_json::Value> {
         "draining": runner.draining.is_cancelled(),
         "sessions": runner.all_held().len(),
         "capacity": runner.room.capacity(),
+        "carried_by_disk": runner.room.carried_by_disk(),
     }))
 }
 

@@ -31,13 +31,15 @@ pub(crate) struct Counts {
     pub(crate) lost_leases: Counter,
     /// Jobs that were put off because there was no room.
     pub(crate) put_off: Counter,
+    /// Those of them that had to wait for the disk, not for memory.
+    pub(crate) put_off_for_disk: Counter,
     /// Jobs that panicked.
     pub(crate) panics: Counter,
 }
 
 impl Counts {
     /// All of them, by name.
-    pub(crate) fn all(&self) -> [(&'static str, u64); 7] {
+    pub(crate) fn all(&self) -> [(&'static str, u64); 8] {
         [
             ("jobs_unknown", self.unknown.get()),
             ("jobs_repeated", self.repeated.get()),
@@ -45,6 +47,7 @@ impl Counts {
             ("job_outcomes_refused", self.refused_outcomes.get()),
             ("job_leases_lost", self.lost_leases.get()),
             ("jobs_put_off", self.put_off.get()),
+            ("jobs_put_off_for_disk", self.put_off_for_disk.get()),
             ("job_panics", self.panics.get()),
         ]
     }
@@ -58,5 +61,6 @@ pub(crate) static COUNTS: Counts = Counts {
     refused_outcomes: Counter(AtomicU64::new(0)),
     lost_leases: Counter(AtomicU64::new(0)),
     put_off: Counter(AtomicU64::new(0)),
+    put_off_for_disk: Counter(AtomicU64::new(0)),
     panics: Counter(AtomicU64::new(0)),
 };

@@ -82,6 +82,9 @@ async fn is_its_turn(runner: &Runner, row: &JobRow) -> Result<bool, Error> {
 
 async fn put_off(runner: &Runner, row: &JobRow) -> Result<(), Error> {
     COUNTS.put_off.add();
+    if runner.room.is_short_of_disk() {
+        COUNTS.put_off_for_disk.add();
+    }
     runner.store.put_off(row.job_id, NO_ROOM_PAUSE).await?;
     // A place may have come free since the look: nobody else tells this job.
     if runner.has_room() {

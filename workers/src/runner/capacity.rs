@@ -1,5 +1,6 @@
-//! How many sandboxes of learners this machine carries.
+//! How many sandboxes of learners this machine carries: by its memory, once; by its disk, at each moment.
 
+use crate::sandbox::DiskSpace;
 use crate::settings::Settings;
 
 /// What a sandbox takes on average, in bytes: an idle one about 70 MB, one that builds several hundred. The limit of each
@@ -22,6 +23,15 @@ fn carried(memory: u64, limit: u64, typical: u64, judges: usize) -> usize {
     let usable = memory / 100 * SHARE;
     let for_learners = usable.saturating_sub(limit * judges as u64);
     usize::try_from(for_learners / typical).unwrap_or(usize::MAX).max(1)
+}
+
+/// How many sandboxes of learners the disk carries, those that are there included, if each is promised that many bytes: what
+/// they have written of it counts as theirs already. Judges need as much.
+pub(crate) fn carried_by_disk(space: &DiskSpace, promised: u64, judges: usize) -> usize {
+    let promised = promised.max(1);
+    let written: u64 = space.written_bytes.iter().map(|written| promised.min(*written)).sum();
+    let carried = space.free_bytes.saturating_add(written) / promised;
+    usize::try_from(carried).unwrap_or(usize::MAX).saturating_sub(judges)
 }
 
 /// The machine's memory, or its container's, whichever is less. 4 GB when neither can be read.
@@ -47,5 +57,18 @@ mod tests {
         assert_eq!(carried(24_000_000_000, limit, typical, 1), 47);
         assert_eq!(carried(1_000_000_000, limit, typical, 2), 1);
         assert!(memory_bytes() > 0);
+    }
+
+    #[test]
+    fn each_sandbox_is_promised_disk_and_what_it_has_written_is_part_of_that() {
+        let carried = |free_bytes, written_bytes: &[u64], judges| {
+            carried_by_disk(&DiskSpace { free_bytes, written_bytes: written_bytes.to_vec() }, 100, judges)
+        };
+        assert_eq!(carried(1000, &[], 0), 10);
+        assert_eq!(carried(1000, &[], 2), 8);
+        assert_eq!(carried(940, &[60], 0), 10, "as before it wrote");
+        assert_eq!(carried(600, &[400], 0), 7, "what it writes beyond is nobody else's any more");
+        assert_eq!(carried(50, &[100, 100], 0), 2, "those who are there, and nobody else");
+        assert_eq!(carried(0, &[0], 1), 0);
     }
 }

@@ -6,7 +6,7 @@ use containrlab_store::queue::Queue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Runner, deaths, pool, reaper, troubles};
+use super::{Runner, deaths, disk, pool, reaper, troubles};
 use crate::gateway;
 use crate::jobs::run_workers;
 
@@ -18,6 +18,7 @@ impl Runner {
         let aside = [
             tokio::spawn(deaths::run(Arc::clone(&self))),
             tokio::spawn(troubles::run(Arc::clone(&self))),
+            tokio::spawn(disk::run(Arc::clone(&self))),
             tokio::spawn(reaper::run(Arc::clone(&self))),
             tokio::spawn(pool::run(Arc::clone(&self))),
             tokio::spawn(tell_of_room(Arc::clone(&self))),

@@ -7,6 +7,7 @@
 
 mod capacity;
 mod deaths;
+mod disk;
 mod held;
 pub mod identity;
 mod life;

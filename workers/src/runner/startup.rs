@@ -7,7 +7,7 @@ use containrlab_domain::session::{EndReason, Phase};
 use containrlab_store::SessionRow;
 
 use super::deaths::abandon;
-use super::{Held, Runner, by_runner, pool, reaper};
+use super::{Held, Runner, by_runner, disk, pool, reaper};
 use crate::error::Error;
 use crate::sandbox::{AgentError, SandboxError};
 use crate::workspace::WorkspaceSync;
@@ -16,7 +16,7 @@ impl Runner {
     /// Takes over what an earlier process of this runner left.
     ///
     /// # Errors
-    /// When the store or the engine is away.
+    /// When the store or the engine is away, or the disk can't be asked.
     pub(crate) async fn take_over(self: &Arc<Self>) -> Result<(), Error> {
         for session in self.store.sessions_on(self.id).await? {
             // One that is starting has a lease that runs out; whoever takes it next removes what is left of it.
@@ -30,6 +30,8 @@ impl Runner {
                 }
             }
         }
+        // Before anybody new is let in.
+        disk::measure(self).await?;
         pool::adopt(self).await?;
         reaper::reap(self).await
     }

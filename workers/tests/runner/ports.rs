@@ -4,35 +4,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use containrlab_domain::ids::SessionId;
-use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::gateway::{ask, json};
 use crate::house::{House, PATIENCE, TOKEN};
 
-/// Asks the gateway, and gives the head of its answer and the connection.
-async fn ask(gateway: SocketAddr, path: &str, token: &str, upgrade: bool) -> (String, TcpStream) {
-    let mut stream = TcpStream::connect(gateway).await.expect("a gateway");
-    let connection = if upgrade { "upgrade\r\nupgrade: containrlab-tcp" } else { "close" };
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nhost: runner\r\nauthorization: Bearer {token}\r\nconnection: {connection}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.expect("asked");
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        let byte = tokio::time::timeout(PATIENCE, stream.read_u8()).await.expect("an answer");
-        answer.push(byte.expect("a whole head"));
-    }
-    (String::from_utf8(answer).expect("text"), stream)
-}
-
 async fn ports(gateway: SocketAddr, session: SessionId, query: &str) -> Vec<u64> {
-    let (head, mut stream) = ask(gateway, &format!("/sessions/{session}/ports{query}"), TOKEN, false).await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let mut body = String::new();
-    stream.read_to_string(&mut body).await.expect("a body");
-    let open: Value = serde_json::from_str(&body).expect("JSON");
+    let open = json(gateway, &format!("/sessions/{session}/ports{query}")).await;
     open["ports"].as_array().expect("a list").iter().map(|port| port.as_u64().expect("a port")).collect()
 }
 

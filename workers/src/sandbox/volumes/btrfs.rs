@@ -1,6 +1,8 @@
 //! Volumes as subvolumes of a btrfs file system in a sparse file: a snapshot takes milliseconds, and each has its quota.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,6 +46,7 @@ impl Btrfs {
             ];
             host::run("mount", &arguments).await?;
         }
+        store.grow(bytes).await?;
         quota::enable(&store.mount_point)?;
         Ok(store)
     }
@@ -65,6 +68,22 @@ impl Btrfs {
         ];
         host::run("mkfs.btrfs", &arguments).await?;
         std::fs::rename(&draft, &self.file).map_err(|error| SandboxError::storage("keep", &self.file, error))
+    }
+
+    /// Makes a file that is smaller than the setting larger, and the file system with it, whoever uses it meanwhile. It never shrinks.
+    async fn grow(&self, bytes: u64) -> Result<(), SandboxError> {
+        let wrong = |error| SandboxError::storage("enlarge", &self.file, error);
+        if std::fs::metadata(&self.file).map_err(wrong)?.len() >= bytes {
+            return Ok(());
+        }
+        let file = std::fs::OpenOptions::new().write(true).open(&self.file).map_err(wrong)?;
+        file.set_len(bytes).map_err(wrong)?;
+        let associated = ["--associated".as_ref(), self.file.as_os_str(), "--output".as_ref()];
+        let associated = [&associated[..], &["NAME".as_ref(), "--noheadings".as_ref()]].concat();
+        for device in host::run("losetup", &associated).await?.split_whitespace() {
+            host::run("losetup", &["--set-capacity", device]).await?;
+        }
+        btrfs(&["filesystem".as_ref(), "resize".as_ref(), "max".as_ref(), self.mount_point.as_os_str()]).await
     }
 
     fn is_mounted(&self) -> Result<bool, SandboxError> {
@@ -128,6 +147,28 @@ impl Btrfs {
         Ok(referenced_and_exclusive(path).await?.1)
     }
 
+    /// What each subvolume beneath a folder has alone.
+    pub(super) async fn exclusive_bytes_beneath(&self, folder: &Path) -> Result<Vec<u64>, SandboxError> {
+        let beneath = folder.strip_prefix(&self.mount_point).unwrap_or(folder);
+        let list = ["subvolume".as_ref(), "list".as_ref(), self.mount_point.as_os_str()];
+        let show = ["qgroup".as_ref(), "show".as_ref(), "--raw".as_ref(), self.mount_point.as_os_str()];
+        let subvolumes = host::run("btrfs", &list).await?;
+        let groups = host::run("btrfs", &show).await?;
+        Ok(exclusive_of(&subvolumes, beneath, &groups))
+    }
+
+    /// What it still takes: never more than the disk has on which its own, sparse file lies. Blocks that the file has already and
+    /// nobody uses count too.
+    pub(super) fn free_bytes(&self) -> Result<u64, SandboxError> {
+        let wrong = |error| SandboxError::storage("measure", &self.file, error);
+        let inside = rustix::fs::statvfs(&self.mount_point).map_err(|error| wrong(error.into()))?;
+        let file = std::fs::metadata(&self.file).map_err(wrong)?;
+        let used = inside.f_blocks.saturating_sub(inside.f_bfree).saturating_mul(inside.f_frsize);
+        let unused_blocks = (file.blocks() * 512).saturating_sub(used);
+        let outside = super::free_bytes(&self.file)?.saturating_add(unused_blocks);
+        Ok(inside.f_bavail.saturating_mul(inside.f_frsize).min(outside))
+    }
+
     /// What is left of a subvolume's quota; none if it has none.
     pub(super) async fn left_of_quota(&self, path: &Path) -> Result<Option<u64>, SandboxError> {
         let arguments =
@@ -170,6 +211,25 @@ fn parse_qgroup(table: &str) -> Option<(u64, u64)> {
     })
 }
 
+/// Of all quota groups, the exclusive bytes of those whose subvolume lies beneath a folder, which is given from the file system's
+/// own root on.
+fn exclusive_of(subvolumes: &str, beneath: &Path, groups: &str) -> Vec<u64> {
+    let ids = subvolumes.lines().filter_map(|line| {
+        // ID 257 gen 9 top level 5 path sandboxes/…
+        let (about, path) = line.split_once(" path ")?;
+        let id = about.split_whitespace().nth(1)?;
+        (Path::new(path) != beneath && Path::new(path).starts_with(beneath)).then(|| format!("0/{id}"))
+    });
+    let exclusive: HashMap<&str, u64> = groups
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.nth(1)?.parse().ok()?))
+        })
+        .collect();
+    ids.map(|group| exclusive.get(group.as_str()).copied().unwrap_or(0)).collect()
+}
+
 /// Referenced bytes and their limit, of a table that has the limit behind the two sizes; none without a limit.
 fn parse_quota(table: &str) -> Option<(u64, u64)> {
     let (referenced, _) = parse_qgroup(table)?;
@@ -197,6 +257,19 @@ mod tests {
         let limited = "qgroupid         rfer         excl     max_rfer \n--------         ----         ----     -------- \n0/257       1064960      16384 5000000 \n";
         assert_eq!(parse_quota(limited), Some((1_064_960, 5_000_000)));
         assert_eq!(parse_quota(&limited.replace("5000000", "none")), None);
+    }
+
+    #[test]
+    fn only_subvolumes_beneath_the_folder_are_counted() {
+        let subvolumes = "ID 256 gen 9 top level 5 path golden/abc\nID 257 gen 9 top level 5 path sandboxes/i/r/one\n\
+                          ID 258 gen 9 top level 5 path sandboxes/i/r/two\nID 259 gen 9 top level 5 path sandboxes/i/other/x\n";
+        let groups = "Qgroupid    Referenced    Exclusive   Path \n--------    ----------    ---------   ---- \n\
+                      0/256 9000 8000 golden/abc\n0/257 9100 100 sandboxes/i/r/one\n0/259 9300 300 x\n";
+        assert_eq!(
+            exclusive_of(subvolumes, Path::new("sandboxes/i/r"), groups),
+            [100, 0],
+            "a new one has no group yet"
+        );
     }
 
     #[test]

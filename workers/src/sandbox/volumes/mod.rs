@@ -34,6 +34,15 @@ pub(super) const FOLDERS: [(&str, &str, u32); 4] = [
     ("workspace", "/workspace", 0o755),
 ];
 
+/// What the disk has left, and who has written how much to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes that it still takes.
+    pub free_bytes: u64,
+    /// What each of this runner's sandboxes has written beyond the lab images; 0 where nobody counts.
+    pub written_bytes: Vec<u64>,
+}
+
 /// The volumes of one runner.
 #[derive(Debug)]
 pub(super) struct VolumeStore {
@@ -185,11 +194,31 @@ impl VolumeStore {
     /// How much more a sandbox may write: what its quota leaves, and never more than the file system has.
     pub(super) async fn left_bytes(&self, id: SandboxId) -> Result<u64, SandboxError> {
         let path = self.path(id);
-        let free = free_bytes(&self.root)?;
         match &self.kind {
-            Kind::Btrfs(store) => Ok(store.left_of_quota(&path).await?.map_or(free, |left| left.min(free))),
-            Kind::Folders => Ok(free),
+            Kind::Btrfs(store) => {
+                let free = store.free_bytes()?;
+                Ok(store.left_of_quota(&path).await?.map_or(free, |left| left.min(free)))
+            }
+            Kind::Folders => free_bytes(&self.root),
         }
+    }
+
+    /// What the disk has left for sandboxes, and what those of this runner have written.
+    pub(super) async fn space(&self) -> Result<DiskSpace, SandboxError> {
+        let ids = self.ids()?;
+        Ok(match &self.kind {
+            Kind::Btrfs(store) => DiskSpace {
+                free_bytes: store.free_bytes()?,
+                written_bytes: if ids.is_empty() {
+                    Vec::new()
+                } else {
+                    store.exclusive_bytes_beneath(&self.sandboxes).await?
+                },
+            },
+            Kind::Folders => {
+                DiskSpace { free_bytes: free_bytes(&self.root)?, written_bytes: vec![0; ids.len()] }
+            }
+        })
     }
 
     /// Deletes every volume of the installation, of whichever runner; then, if no other installation has any, the golden
