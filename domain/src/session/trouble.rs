@@ -19,6 +19,8 @@ pub enum Trouble {
     EngineDied,
     /// The engine died and does not come back.
     EngineFailed,
+    /// The engine does not come back since the learner's configuration of it can't be used.
+    EngineMisconfigured,
     /// The engine cannot read its own store.
     ImageStoreDamaged,
     /// A terminal prints so much that it had to be slowed down.
@@ -27,12 +29,13 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OutOfMemory,
         Self::DiskFull,
         Self::TooManyProcesses,
         Self::EngineDied,
         Self::EngineFailed,
+        Self::EngineMisconfigured,
         Self::ImageStoreDamaged,
         Self::OutputFlood,
     ];
@@ -45,6 +48,7 @@ impl Trouble {
             Self::TooManyProcesses => "too_many_processes",
             Self::EngineDied => "engine_died",
             Self::EngineFailed => "engine_failed",
+            Self::EngineMisconfigured => "engine_misconfigured",
             Self::ImageStoreDamaged => "image_store_damaged",
             Self::OutputFlood => "output_flood",
         }
@@ -72,6 +76,10 @@ impl Trouble {
             Self::EngineFailed => {
                 "The Docker engine of your sandbox does not start any more. Your files are kept: end this session and \
                  start the lab again from where you left."
+            }
+            Self::EngineMisconfigured => {
+                "The Docker engine of your sandbox can't use its configuration, ~/.config/docker/daemon.json, and does not \
+                 start. Mend the file or delete it: the engine is tried again every half minute."
             }
             Self::ImageStoreDamaged => {
                 "The image store of your sandbox's Docker engine is damaged, so images and containers can't be used. Your \

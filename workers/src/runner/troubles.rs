@@ -25,18 +25,17 @@ const LOOKS_A_DISK_LOOK: u64 = 3;
 /// How long the same kind of trouble is not told again.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What an engine that can't read its own store says of it while it fails to start.
-const DAMAGE: [&str; 9] = [
-    "error initializing graphdriver",
-    "failed to initialize graphdriver",
-    "error creating default \"bridge\" network: failed to read",
-    "failed to retrieve image",
-    "image store",
-    "layer store",
-    "metadata.db",
-    "meta.db",
+/// What an engine that can't read its own store says of it while it fails to start, as dockerd and containerd of Docker 26 word it.
+const DAMAGE: [&str; 4] = [
+    // Of the databases of images, snapshots, builds, networks or volumes.
     "invalid database",
+    "Couldn't create reference store repository",
+    "error initializing graphdriver: driver not supported",
+    "failed to start daemon: mkdir /var/lib/containrlab/docker/image",
 ];
+
+/// What an engine says that can't use the learner's daemon.json.
+const MISCONFIGURED: &str = "unable to configure the Docker daemon with file";
 
 /// Trouble that this process has told of, in the order of [`Trouble::ALL`].
 static TOLD: [AtomicU64; Trouble::ALL.len()] = [const { AtomicU64::new(0) }; Trouble::ALL.len()];
@@ -175,8 +174,14 @@ impl Watch {
                     .then_some(Trouble::EngineDied)
             }
             EngineState::Failed if !std::mem::replace(&mut self.failed, true) => {
-                let damaged = engine.log.iter().any(|line| DAMAGE.iter().any(|damage| line.contains(damage)));
-                Some(if damaged { Trouble::ImageStoreDamaged } else { Trouble::EngineFailed })
+                let says = |words: &str| engine.log.iter().any(|line| line.contains(words));
+                Some(if says(MISCONFIGURED) {
+                    Trouble::EngineMisconfigured
+                } else if DAMAGE.into_iter().any(says) {
+                    Trouble::ImageStoreDamaged
+                } else {
+                    Trouble::EngineFailed
+                })
             }
             _ => None,
         }
@@ -247,7 +252,9 @@ mod tests {
         assert_eq!(watch.compare(&sight(EngineState::Ready, 1, &[]), now), []);
         assert_eq!(watch.compare(&sight(EngineState::Failed, 7, &["x"]), now), [Trouble::EngineFailed]);
         assert_eq!(watch.compare(&sight(EngineState::Failed, 8, &["x"]), now), []);
-        let log = ["failed to start daemon: error initializing graphdriver: overlay2"];
+        let log = [
+            "failed to start daemon: Error initializing network controller: error obtaining controller instance: invalid database",
+        ];
         let mut watch = Watch::default();
         assert_eq!(watch.compare(&sight(EngineState::Failed, 7, &log), now), [Trouble::ImageStoreDamaged]);
     }
