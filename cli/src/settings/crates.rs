@@ -6,17 +6,18 @@ use std::time::Duration;
 use containrlab_api::RunnerToken;
 use containrlab_domain::workspace::WorkspaceLimits;
 use containrlab_workers::images::{ImageSettings, PackageIndexes, SiteSettings};
-use containrlab_workers::sandbox::{Destination, Limits, NetworkSite, SandboxSettings};
-use containrlab_workers::settings::WarmSettings;
+use containrlab_workers::sandbox::{Limits, NetworkSite, SandboxSettings};
+use containrlab_workers::settings::{DISK_PROMISED_BYTES, WarmSettings};
 
 use super::processes::state_dir;
 use super::variables::{
     AGENT_BINARY, API_LISTEN, DATABASE_URL, DEBIAN_MIRROR, EGRESS, EGRESS_ALLOW, EXTRA_CA_CERTS,
     FILE_LIMIT_BYTES, IMAGES_FROM, LABS_DIR, LOCAL_SIGN_IN, PREVIEW_DOMAIN, PUBLIC_URL, REDIS_NAMESPACE,
     REDIS_URL, REGISTRY_MIRROR, RUNNER_ADVERTISE, RUNNER_CAPACITY, RUNNER_LISTEN, RUNNER_TOKEN, SANDBOX_CPUS,
-    SANDBOX_DISK_BYTES, SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES, SANDBOX_NO_PROXY, SANDBOX_PIDS, SANDBOX_PROXY,
-    SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES, SANDBOX_WARM_MAX, SANDBOX_WARM_MIN,
-    SESSION_TTL_SECONDS, Variable, WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
+    SANDBOX_DISK_BYTES, SANDBOX_DISK_PROMISED_BYTES, SANDBOX_DNS, SANDBOX_IMAGE, SANDBOX_MEMORY_BYTES,
+    SANDBOX_NO_PROXY, SANDBOX_PIDS, SANDBOX_PROXY, SANDBOX_RUNTIME, SANDBOX_STORE, SANDBOX_STORE_BYTES,
+    SANDBOX_WARM_MAX, SANDBOX_WARM_MIN, SANDBOXES_MAY_REACH_HOST, SESSION_TTL_SECONDS, Variable,
+    WORKSPACE_LIMIT_BYTES, WORKSPACE_LIMIT_FILES,
 };
 use super::{Docker, Environment, Listen, SettingError};
 use crate::failure::Failure;
@@ -86,6 +87,8 @@ pub(crate) fn runner(environment: &Environment) -> Result<containrlab_workers::S
     if environment.text(&RUNNER_CAPACITY).is_some() {
         settings.capacity = Some(environment.number(&RUNNER_CAPACITY, 4, 1, 1000)?);
     }
+    settings.disk_promised_bytes =
+        environment.number(&SANDBOX_DISK_PROMISED_BYTES, DISK_PROMISED_BYTES, 16 << 20, 1 << 44)?;
     settings.warm = warm(environment)?;
     settings.workspace_limits = workspace_limits(environment)?;
     Ok(settings)
@@ -119,7 +122,9 @@ pub(crate) fn sandboxes(environment: &Environment) -> Result<SandboxSettings, Fa
     settings.store_bytes =
         environment.number(&SANDBOX_STORE_BYTES, settings.store_bytes, 1 << 30, 1 << 50)?;
     settings.egress = word(environment, &EGRESS)?.unwrap_or_default();
-    settings.egress_allow = destinations(environment)?;
+    settings.may_reach_host = environment.flag(&SANDBOXES_MAY_REACH_HOST, false)?;
+    settings.egress_allow = list(environment, &EGRESS_ALLOW)?;
+    settings.dns = list(environment, &SANDBOX_DNS)?;
     settings.site = NetworkSite {
         registry_mirror: environment.url(&REGISTRY_MIRROR, &["http", "https"])?,
         proxy: environment.url(&SANDBOX_PROXY, &["http", "https"])?,
@@ -136,16 +141,19 @@ pub(crate) fn sandboxes(environment: &Environment) -> Result<SandboxSettings, Fa
     Ok(settings)
 }
 
-/// What sandboxes may reach.
-fn destinations(environment: &Environment) -> Result<Vec<Destination>, SettingError> {
-    let list = environment.text(&EGRESS_ALLOW).unwrap_or_default();
+/// Entries with commas between them; the type's own error says what is wrong with one.
+fn list<E>(environment: &Environment, variable: &Variable) -> Result<Vec<E>, SettingError>
+where
+    E: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let list = environment.text(variable).unwrap_or_default();
     let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
-            entry.parse().map_err(|why: String| {
+            entry.parse().map_err(|why: E::Err| {
                 SettingError::new(
-                    &EGRESS_ALLOW,
-                    format!("has an entry that can't be used: {why}"),
+                    variable,
+                    format!("has an entry that can't be used, `{entry}`: {why}"),
                     "Mend the entry.",
                 )
             })

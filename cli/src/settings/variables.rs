@@ -39,6 +39,7 @@ variables! {
     RUNNER_ADVERTISE = "the address that RUNNER_LISTEN got", "The address by which the api reaches this runner.";
     RUNNER_TOKEN = "generated once under `up`", "The secret that the api shows to runners: 32 or more characters.";
     RUNNER_CAPACITY = "as many as memory allows", "How many sandboxes of learners this runner holds at once.";
+    SANDBOX_DISK_PROMISED_BYTES = "1073741824", "The disk that has to be left for each sandbox before another one starts.";
     SANDBOX_WARM_MIN = "1", "How many sandboxes this runner keeps warm, ready to be taken at once, while nobody asks for any.";
     SANDBOX_WARM_MAX = "3", "How many it keeps warm when many ask; 0 keeps none.";
     AGENT_BINARY = "containrlab-agent beside this program", "The agent that is put into every sandbox.";
@@ -49,7 +50,9 @@ variables! {
     IMAGES_FROM = "auto", "Where images come from: `registry`, `debian` (built from Debian's packages), or `auto`, a registry where one answers.";
     DEBIAN_MIRROR = "Debian's own", "The mirror from which images are built; a snapshot mirror's archive of one day makes the same images again.";
     EGRESS = "open", "What sandboxes reach outside: `open` (everything public), `allowlist` (only EGRESS_ALLOW) or `none`.";
+    SANDBOXES_MAY_REACH_HOST = "false", "Whether a runner with EGRESS=open starts although the firewall can't be set: sandboxes then reach the host's own services, private networks and a cloud's metadata.";
     EGRESS_ALLOW = "none", "Hosts, addresses and ranges such as `10.1.2.0/24`, with commas between them, that sandboxes may reach: beside everything public, or alone.";
+    SANDBOX_DNS = "those that the host asks", "IPv4 addresses, with commas between them, of the resolvers that sandboxes ask for names.";
     REGISTRY_MIRROR = "none", "The mirror of Docker Hub that engines in sandboxes ask first, as a URL.";
     SANDBOX_PROXY = "none", "The HTTP proxy that shells, engines, builds and containers in sandboxes go through, as a URL.";
     SANDBOX_NO_PROXY = "none", "Hosts that sandboxes reach without the proxy, with commas between them.";
@@ -62,7 +65,7 @@ variables! {
     SANDBOX_IMAGE = "one made here", "The image that sandboxes start from; it has to hold an agent of the same version.";
     SANDBOX_RUNTIME = "the engine's own", "The OCI runtime of sandboxes, such as `runsc`; the engine has to know it.";
     SANDBOX_STORE = "auto", "How sandboxes' volumes are kept: `btrfs`, `folders` (slower, without quota), or `auto`, btrfs where it can be had.";
-    SANDBOX_STORE_BYTES = "68719476736", "The size of the sparse file that holds all volumes; it takes room only as it fills.";
+    SANDBOX_STORE_BYTES = "68719476736", "The size of the sparse file that holds all volumes; it takes room only as it fills, and grows when this is raised.";
     SANDBOX_MEMORY_BYTES = "1500000000", "The memory of one sandbox.";
     SANDBOX_CPUS = "1", "The processor cores of one sandbox.";
     SANDBOX_PIDS = "1024", "The most processes in one sandbox.";

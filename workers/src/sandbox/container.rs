@@ -57,6 +57,7 @@ pub(super) fn body(
         mounts: Some(FOLDERS.iter().map(|(folder, place, _)| bind(&volume.join(folder), place)).collect()),
         devices: Some(DEVICES.iter().map(|path| device(path)).collect()),
         network_mode: Some(network.to_owned()),
+        dns: Some(settings.dns.iter().map(ToString::to_string).collect()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         ipc_mode: Some("private".to_owned()),
         runtime: settings.runtime.clone(),
@@ -82,10 +83,10 @@ pub(super) fn body(
 
 /// Of all that decides what a sandbox is like, but for what is its own. One that was made by another recipe is not handed out.
 pub(super) fn recipe(settings: &SandboxSettings, prepared: &Prepared) -> String {
-    let SandboxSettings { limits, runtime, site, .. } = settings;
+    let SandboxSettings { limits, runtime, site, dns, .. } = settings;
     let mut digest = Sha256::new();
     digest.update(format!(
-        "{prepared:?} {limits:?} {runtime:?} {site:?} {CAPABILITIES:?} {DEVICES:?} {FOLDERS:?} {SECCOMP}"
+        "{prepared:?} {limits:?} {runtime:?} {site:?} {dns:?} {CAPABILITIES:?} {DEVICES:?} {FOLDERS:?} {SECCOMP}"
     ));
     let mut text = hex::encode(digest.finalize());
     text.truncate(16);

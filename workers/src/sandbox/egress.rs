@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often names are looked up again.
+/// How often names are looked up again, and the firewall is set.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
 
 /// How long an address stays open after its name stopped leading to it: whoever looked the name up before goes on using it.
@@ -90,11 +90,6 @@ pub(super) struct AllowList {
 impl AllowList {
     pub(super) fn new(entries: &[Destination]) -> Self {
         Self { entries: entries.to_vec(), found: Mutex::default() }
-    }
-
-    /// Whether there is anything to look up again.
-    pub(super) fn has_names(&self) -> bool {
-        self.entries.iter().any(|entry| matches!(entry, Destination::Name(_)))
     }
 
     /// Looks the names up, and gives all ranges that are open now.

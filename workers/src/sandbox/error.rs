@@ -29,7 +29,11 @@ pub enum SandboxError {
         known: String,
     },
     /// The network policy can't be put into force.
-    #[error("sandboxes' network can't be held to EGRESS={policy} on this machine: {source}")]
+    #[error(
+        "the firewall that keeps sandboxes from the host, private networks and a cloud's metadata (EGRESS={policy}) can't be set on \
+         this machine: {source}. Give the runner the program and the right for it (iptables, CAP_NET_ADMIN){}",
+        way_out(*policy)
+    )]
     Egress {
         /// The policy.
         policy: super::Egress,
@@ -150,6 +154,17 @@ impl SandboxError {
 
     pub(crate) fn storage(doing: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Storage { doing, path: path.into(), source }
+    }
+}
+
+/// What else can be done about a firewall that can't be set.
+fn way_out(policy: super::Egress) -> &'static str {
+    match policy {
+        super::Egress::Open => {
+            ", or, where nothing on them has to be protected from learners, set SANDBOXES_MAY_REACH_HOST=true"
+        }
+        // Whoever asked for a narrow policy must not be left without it.
+        super::Egress::Allowlist | super::Egress::None => "",
     }
 }
 

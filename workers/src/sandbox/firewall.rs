@@ -3,6 +3,8 @@
 //! The rules hang in two chains of our own per bridge, jumped to from the host's `INPUT` and from `DOCKER-USER`, the chain
 //! that Docker leaves to others.
 
+use std::net::Ipv4Addr;
+
 use super::{Egress, SandboxError, host};
 
 /// Destinations that aren't the internet.
@@ -19,13 +21,16 @@ const CLOSED: [&str; 9] = [
 ];
 
 /// Puts the rules in place for a bridge; those of an earlier time are replaced in one step.
-pub(super) async fn close(bridge: &str, egress: Egress, allowed: &[String]) -> Result<(), SandboxError> {
-    let resolvers =
-        std::fs::read_to_string("/etc/resolv.conf").map(|text| resolvers(&text)).unwrap_or_default();
+pub(super) async fn close(
+    bridge: &str,
+    egress: Egress,
+    allowed: &[String],
+    resolvers: &[Ipv4Addr],
+) -> Result<(), SandboxError> {
     let rules = format!(
         "*filter\n{}{}COMMIT\n",
-        forward_rules(bridge, &resolvers, egress, allowed),
-        input_rules(bridge, &resolvers)
+        forward_rules(bridge, resolvers, egress, allowed),
+        input_rules(bridge, resolvers)
     );
     host::run_with_input("iptables-restore", &["--wait", "--noflush"], &rules).await?;
     for (from, to) in hooks(bridge) {
@@ -55,7 +60,7 @@ fn rule<'a>(what: &'a str, from: &'a str, bridge: &'a str, to: &'a str) -> [&'a 
 }
 
 /// From a sandbox to elsewhere.
-fn forward_rules(bridge: &str, resolvers: &[String], egress: Egress, allowed: &[String]) -> String {
+fn forward_rules(bridge: &str, resolvers: &[Ipv4Addr], egress: Egress, allowed: &[String]) -> String {
     let chain = format!("{bridge}-out");
     // Naming a chain so empties it.
     let mut rules = format!(":{chain} - [0:0]\n");
@@ -84,7 +89,7 @@ fn forward_rules(bridge: &str, resolvers: &[String], egress: Egress, allowed: &[
 }
 
 /// From a sandbox to the host: only answers, so that the host can ask the sandbox.
-fn input_rules(bridge: &str, resolvers: &[String]) -> String {
+fn input_rules(bridge: &str, resolvers: &[Ipv4Addr]) -> String {
     let chain = format!("{bridge}-host");
     let mut rules =
         format!(":{chain} - [0:0]\n-A {chain} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN\n");
@@ -96,14 +101,19 @@ fn input_rules(bridge: &str, resolvers: &[String]) -> String {
     rules
 }
 
-/// The IPv4 resolvers that the engine hands questions to. One on a loopback address is asked by the host itself.
-fn resolvers(resolv_conf: &str) -> Vec<String> {
+/// The IPv4 resolvers that the engine hands questions to.
+pub(super) fn resolvers_of_host() -> Vec<Ipv4Addr> {
+    // Without the file there is nobody to ask.
+    std::fs::read_to_string("/etc/resolv.conf").map(|text| resolvers(&text)).unwrap_or_default()
+}
+
+/// Those in a resolv.conf. One on a loopback address is asked by the host itself.
+fn resolvers(resolv_conf: &str) -> Vec<Ipv4Addr> {
     resolv_conf
         .lines()
         .filter_map(|line| line.trim().strip_prefix("nameserver"))
-        .filter_map(|rest| rest.trim().parse::<std::net::Ipv4Addr>().ok())
+        .filter_map(|rest| rest.trim().parse::<Ipv4Addr>().ok())
         .filter(|address| !address.is_loopback())
-        .map(|address| address.to_string())
         .collect()
 }
 
@@ -111,17 +121,18 @@ fn resolvers(resolv_conf: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 1, 2, 3);
+
     #[test]
     fn only_resolvers_that_sandboxes_ask_are_let_through() {
         let text =
             "# a comment\nnameserver 10.1.2.3\nnameserver 127.0.0.53\nnameserver fd00::1\nsearch example\n";
-        assert_eq!(resolvers(text), ["10.1.2.3"]);
+        assert_eq!(resolvers(text), [RESOLVER]);
     }
 
     #[test]
     fn exceptions_stand_before_what_they_are_exceptions_of() {
-        let rules =
-            forward_rules("clab-x", &["10.1.2.3".to_owned()], Egress::Open, &["10.9.0.0/16".to_owned()]);
+        let rules = forward_rules("clab-x", &[RESOLVER], Egress::Open, &["10.9.0.0/16".to_owned()]);
         let at = |text: &str| rules.find(text).unwrap();
         assert!(at("-d 10.1.2.3 -p udp --dport 53 -j RETURN") < at("-d 10.0.0.0/8 -j REJECT"));
         assert!(at("-d 10.9.0.0/16 -j RETURN") < at("-d 10.0.0.0/8 -j REJECT"));
@@ -131,8 +142,7 @@ mod tests {
     #[test]
     fn a_narrower_policy_ends_in_a_refusal_and_leaves_names_open() {
         let of = |egress| {
-            let rules =
-                forward_rules("clab-x", &["10.1.2.3".to_owned()], egress, &["198.51.100.7/32".to_owned()]);
+            let rules = forward_rules("clab-x", &[RESOLVER], egress, &["198.51.100.7/32".to_owned()]);
             assert!(rules.contains("-d 10.1.2.3 -p udp --dport 53 -j RETURN"), "{rules}");
             assert!(rules.ends_with("-A clab-x-out -j REJECT\n"), "{rules}");
             rules.contains("-d 198.51.100.7/32 -j RETURN")

@@ -16,6 +16,7 @@ mod error;
 mod firewall;
 mod golden;
 mod host;
+mod host_engine;
 mod labels;
 mod limits;
 mod lock;
@@ -25,7 +26,7 @@ mod site;
 mod survey;
 mod volumes;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::Docker;
@@ -36,6 +37,7 @@ use tokio::sync::RwLock;
 pub use self::agent_client::*;
 pub use self::egress::{Destination, Egress};
 pub use self::error::SandboxError;
+pub use self::host_engine::stop_all_containers;
 pub use self::labels::{INSTALLATION, LEASE, ROLE, RUNNER, Role, SANDBOX, SESSION, SandboxSpec};
 pub use self::limits::Limits;
 pub use self::settings::{SandboxSettings, StoreKind};
@@ -45,6 +47,7 @@ pub use self::survey::{CauseOfDeath, Listed, SandboxUsage};
 use self::egress::AllowList;
 use self::golden::Prepared;
 use self::network::SandboxNetwork;
+pub use self::volumes::DiskSpace;
 use self::volumes::VolumeStore;
 use crate::images::{Images, Progress};
 
@@ -108,8 +111,8 @@ impl Sandboxes {
     /// [`SandboxError::EngineUnreachable`], or a volume store that can't be had.
     pub async fn connect(settings: SandboxSettings) -> Result<Self, SandboxError> {
         check_installation(&settings.installation)?;
-        let (docker, host) = connect_docker(settings.docker_host.as_deref()).await?;
-        check_runtime(settings.runtime.as_deref(), &host)?;
+        let (docker, host) = host_engine::connect(settings.docker_host.as_deref()).await?;
+        host_engine::check_runtime(settings.runtime.as_deref(), &host)?;
         let store = {
             let _lock = lock::exclusive(&settings.state_dir).await?;
             VolumeStore::open(&settings).await?
@@ -139,19 +142,32 @@ impl Sandboxes {
         // Two processes would each make the whole of it.
         let _lock = lock::exclusive(&self.inner.settings.state_dir).await?;
         let inner = &self.inner;
-        inner.network.ensure(&inner.docker, inner.settings.egress, &inner.allowed).await?;
+        inner.network.ensure(&inner.docker).await?;
+        self.close_network().await?;
         let prepared = self.make_golden(progress).await?;
         *self.inner.prepared.write().await = Some(prepared);
         Ok(())
     }
 
-    /// Keeps the firewall at what the names on the allow list lead to, for ever; ends at once where there are none.
+    /// Closes to sandboxes what they may not reach.
+    async fn close_network(&self) -> Result<(), SandboxError> {
+        let Inner { network, settings, allowed, .. } = &*self.inner;
+        match network.close(settings, allowed).await {
+            Err(error) if settings.egress == Egress::Open && settings.may_reach_host => {
+                tracing::warn!(%error, "SANDBOXES_MAY_REACH_HOST is set, so sandboxes start without a firewall");
+                Ok(())
+            }
+            closed => closed,
+        }
+    }
+
+    /// Keeps the firewall as it should be, for ever: at what the names on the allow list lead to, and in force when somebody else of
+    /// this machine (another firewall's reload) has swept it away.
     pub async fn keep_egress(&self) {
-        let inner = &self.inner;
-        while inner.allowed.has_names() {
+        loop {
             tokio::time::sleep(egress::LOOK_UP_EVERY).await;
-            if let Err(error) = inner.network.close(inner.settings.egress, &inner.allowed).await {
-                tracing::warn!(%error, "the firewall stays as it is; it is set again in a minute");
+            if let Err(error) = self.close_network().await {
+                tracing::error!(%error, "the firewall stays as it is; it is set again in a minute");
             }
         }
     }
@@ -207,32 +223,6 @@ impl Sandboxes {
 
     fn making(&self) -> MutexGuard<'_, HashSet<SandboxId>> {
         self.inner.making.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Connects and asks for what the engine is; agrees on the newest version of its API that both sides know.
-async fn connect_docker(address: Option<&str>) -> Result<(Docker, SystemInfo), SandboxError> {
-    let host = address.unwrap_or("unix:///var/run/docker.sock").to_owned();
-    let unreachable = |source| SandboxError::EngineUnreachable { host: host.clone(), source };
-    let docker = match address {
-        Some(address) => Docker::connect_with_host(address),
-        None => Docker::connect_with_defaults(),
-    };
-    let docker = docker.map_err(unreachable)?.negotiate_version().await.map_err(unreachable)?;
-    let info = docker.info().await.map_err(unreachable)?;
-    Ok((docker, info))
-}
-
-/// A runtime that the engine does not know would fail each start of a sandbox, one by one.
-fn check_runtime(wanted: Option<&str>, host: &SystemInfo) -> Result<(), SandboxError> {
-    let known: BTreeSet<&str> = host.runtimes.iter().flatten().map(|(name, _)| name.as_str()).collect();
-    match wanted {
-        // Containerd's own names for runtimes (io.containerd.…) need not be in the engine's list.
-        Some(runtime) if !known.contains(runtime) && !runtime.contains('.') => {
-            let known = known.into_iter().collect::<Vec<_>>().join(", ");
-            Err(SandboxError::Runtime { runtime: runtime.to_owned(), known })
-        }
-        _ => Ok(()),
     }
 }
 

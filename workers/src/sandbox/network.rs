@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::egress::AllowList;
 use super::labels::INSTALLATION;
-use super::{Egress, SandboxError, firewall};
+use super::{SandboxError, SandboxSettings, firewall};
 
 /// The network of an installation.
 #[derive(Debug, Clone)]
@@ -32,13 +32,8 @@ impl SandboxNetwork {
         }
     }
 
-    /// Makes the network if it isn't there, and closes what sandboxes may not reach.
-    pub(super) async fn ensure(
-        &self,
-        docker: &Docker,
-        egress: Egress,
-        allowed: &AllowList,
-    ) -> Result<(), SandboxError> {
+    /// Makes the network if it isn't there.
+    pub(super) async fn ensure(&self, docker: &Docker) -> Result<(), SandboxError> {
         let request = NetworkCreateRequest {
             name: self.name.clone(),
             driver: Some("bridge".to_owned()),
@@ -61,23 +56,19 @@ impl SandboxNetwork {
             },
             Err(source) => return Err(SandboxError::engine("look for the sandboxes' network", source)),
         }
-        match self.close(egress, allowed).await {
-            Ok(()) => Ok(()),
-            Err(error) if egress == Egress::Open => {
-                tracing::warn!(
-                    %error,
-                    "the firewall can't be set on this machine, so sandboxes reach its services and private networks"
-                );
-                Ok(())
-            }
-            // Whoever asked for a policy must not be left without it.
-            Err(error) => Err(SandboxError::Egress { policy: egress, source: Box::new(error) }),
-        }
+        Ok(())
     }
 
     /// Sets the firewall to what the policy comes down to now.
-    pub(super) async fn close(&self, egress: Egress, allowed: &AllowList) -> Result<(), SandboxError> {
-        firewall::close(&self.bridge, egress, &allowed.ranges().await).await
+    pub(super) async fn close(
+        &self,
+        settings: &SandboxSettings,
+        allowed: &AllowList,
+    ) -> Result<(), SandboxError> {
+        let SandboxSettings { egress, dns, .. } = settings;
+        let resolvers = if dns.is_empty() { firewall::resolvers_of_host() } else { dns.clone() };
+        let closed = firewall::close(&self.bridge, *egress, &allowed.ranges().await, &resolvers).await;
+        closed.map_err(|error| SandboxError::Egress { policy: *egress, source: Box::new(error) })
     }
 
     /// Removes the network and its rules; fine if they aren't there.

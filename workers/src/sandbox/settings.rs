@@ -1,5 +1,6 @@
 //! What sandboxes depend on. The cli reads it once from the environment.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,8 +37,14 @@ pub struct SandboxSettings {
     pub limits: Limits,
     /// What sandboxes reach outside (EGRESS).
     pub egress: Egress,
+    /// Whether a runner starts although the host's firewall can't be set, so that sandboxes reach the host's own services, private
+    /// networks and a cloud's metadata (SANDBOXES_MAY_REACH_HOST). Under [`Egress::Open`] only: whoever asked for a narrower policy
+    /// must not be left without it.
+    pub may_reach_host: bool,
     /// What they reach although it is private, or that alone: a package proxy of the company, say (EGRESS_ALLOW).
     pub egress_allow: Vec<Destination>,
+    /// Resolvers that sandboxes ask for names (SANDBOX_DNS); none: those that the host asks.
+    pub dns: Vec<Ipv4Addr>,
     /// Mirror and proxy of the network around.
     pub site: NetworkSite,
     /// How long a new sandbox's engine may take to answer.
@@ -89,7 +96,9 @@ impl SandboxSettings {
             runtime: None,
             limits: Limits::default(),
             egress: Egress::Open,
+            may_reach_host: false,
             egress_allow: Vec::new(),
+            dns: Vec::new(),
             site: NetworkSite::default(),
             ready_timeout: Duration::from_secs(60),
         }

@@ -1,6 +1,9 @@
 //! Sandboxes that come and go, many times over, in a process of their own so that every file descriptor counts. `make test` does a
 //! few rounds, `make soak SOAK=cycles` two hundred.
 
+#[path = "../support/few_images.rs"]
+mod few_images;
+
 #[path = "../sandbox/bed.rs"]
 #[expect(dead_code, reason = "the tests of sandboxes need more of it")]
 mod bed;

@@ -1,6 +1,7 @@
 //! A page's terminal, over the real WebSocket of the gateway.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use containrlab_domain::ids::SessionId;
@@ -75,7 +76,12 @@ impl Client {
 
     /// Takes one message: output is kept and acknowledged, text is given back.
     pub(crate) async fn step(&mut self) -> Option<Value> {
-        match self.message().await {
+        let message = self.message().await;
+        self.handle(message).await
+    }
+
+    async fn handle(&mut self, message: Message) -> Option<Value> {
+        match message {
             Message::Binary(mut frame) => {
                 let position = frame.get_u64();
                 assert_eq!(position, self.next, "nothing twice, nothing missing");
@@ -86,6 +92,15 @@ impl Client {
             }
             Message::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// As [`Client::step`], if anything comes soon.
+    pub(crate) async fn step_within(&mut self, limit: Duration) {
+        // Waiting for a message can be dropped without losing one.
+        if let Ok(message) = tokio::time::timeout(limit, self.socket.next()).await {
+            let message = message.expect("a message").expect("a message");
+            self.handle(message).await;
         }
     }
 

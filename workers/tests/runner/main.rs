@@ -2,9 +2,16 @@
 //! `whole` does everything once with the real engine. `make test` brings what they need.
 
 mod client;
+#[path = "../support/few_images.rs"]
+mod few_images;
+mod gateway;
 mod house;
+mod own_engine;
 
+mod disk;
+mod host_engine;
 mod jobs;
+mod lying_tools;
 mod ports;
 mod rejudge;
 mod restarts;

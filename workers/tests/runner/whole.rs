@@ -13,11 +13,12 @@ use containrlab_store::labs::LabCatalog;
 use containrlab_store::testing::TestStore;
 use containrlab_workers::Settings;
 use containrlab_workers::images::ImageSettings;
-use containrlab_workers::sandbox::{SandboxSettings, Sandboxes};
+use containrlab_workers::sandbox::{SandboxError, SandboxSettings, Sandboxes};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::few_images::{all_images, few_images, state_dir_of_few};
 use crate::house::{
     RunnerProcess, TOKEN, agent, labs_dir, log_of, request_end, request_session, request_work, save,
     show_logs, submit, until, until_done, until_judged, until_phase,
@@ -27,31 +28,53 @@ use crate::workspaces::flush;
 /// A system with real sandboxes; everything of it is removed from the machine at the end.
 pub(crate) struct Whole {
     pub(crate) store: TestStore,
-    sandboxes: Sandboxes,
+    pub(crate) sandboxes: Sandboxes,
     settings: Settings,
     labs: LabCatalog,
     _background: DropGuard,
 }
 
 impl Whole {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
+    }
+
+    /// With only the small images, and other settings of sandboxes.
+    pub(crate) async fn with_few_images(change: impl FnOnce(&mut SandboxSettings)) -> Self {
+        let mut sandboxes = Self::settings_with_few_images();
+        change(&mut sandboxes);
+        Self::on(sandboxes).await
+    }
+
+    pub(crate) fn settings_with_few_images() -> SandboxSettings {
+        let mut sandboxes = Self::sandbox_settings();
+        sandboxes.state_dir = state_dir_of_few(&sandboxes.state_dir);
+        sandboxes.store_bytes = 16 << 30;
+        sandboxes.images.folder = few_images(&sandboxes.state_dir, &[]);
+        sandboxes
     }
 
     /// With other settings of sandboxes.
     pub(crate) async fn with(change: impl FnOnce(&mut SandboxSettings)) -> Self {
+        let mut sandboxes = Self::sandbox_settings();
+        change(&mut sandboxes);
+        Self::on(sandboxes).await
+    }
+
+    /// Settings of an installation of one's own.
+    fn sandbox_settings() -> SandboxSettings {
+        let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let images = ImageSettings::read(all_images(), agent(), |name| std::env::var(name).ok())
+            .expect("settings of images");
+        let mut sandboxes =
+            SandboxSettings::new(installation, RunnerId(Uuid::now_v7()), test_state_dir(), images);
+        sandboxes.docker_host = Some(variable("DOCKER_HOST"));
+        sandboxes
+    }
+
+    async fn on(sandboxes: SandboxSettings) -> Self {
         show_logs();
         let store = TestStore::new().await;
-        let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-        let state_dir = PathBuf::from(variable("CONTAINRLAB_TEST_STATE_DIR"));
-        std::fs::create_dir_all(&state_dir).expect("the state folder");
-        let state_dir = state_dir.canonicalize().expect("the state folder");
-        let images = labs_dir().join("images").canonicalize().expect("labs/images");
-        let images = ImageSettings::read(images, agent(), |name| std::env::var(name).ok())
-            .expect("settings of images");
-        let mut sandboxes = SandboxSettings::new(installation, RunnerId(Uuid::now_v7()), state_dir, images);
-        sandboxes.docker_host = Some(variable("DOCKER_HOST"));
-        change(&mut sandboxes);
         let settings = Settings::new(TOKEN, labs_dir(), sandboxes.clone());
         let sandboxes = Sandboxes::connect(sandboxes).await.expect("the engine answers");
         sandboxes.prepare(&|line| println!("{line}")).await.expect("the machine is prepared");
@@ -63,7 +86,13 @@ impl Whole {
     }
 
     pub(crate) async fn start_runner(&self) -> RunnerProcess {
-        RunnerProcess::start(&self.store, self.settings.clone(), Arc::new(self.sandboxes.clone())).await
+        self.start_runner_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_runner_with(&self, change: impl FnOnce(&mut Settings)) -> RunnerProcess {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        RunnerProcess::start(&self.store, settings, Arc::new(self.sandboxes.clone())).await
     }
 
     pub(crate) fn lab(&self, slug: &str) -> &containrlab_store::labs::LoadedLab {
@@ -86,12 +115,24 @@ impl Drop for Whole {
         let settings = self.settings.sandboxes.clone();
         let cleaner = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async { Sandboxes::connect(settings).await?.clean().await })
+            runtime.block_on(async { Sandboxes::connect(settings.clone()).await?.clean().await })?;
+            let shared = test_state_dir();
+            if settings.state_dir != shared && settings.state_dir != state_dir_of_few(&shared) {
+                std::fs::remove_dir_all(&settings.state_dir).expect("the folder is ours");
+            }
+            Ok::<(), SandboxError>(())
         });
         if !matches!(cleaner.join(), Ok(Ok(()))) {
             eprintln!("the test leaves something behind");
         }
     }
+}
+
+/// Where tests keep volumes.
+pub(crate) fn test_state_dir() -> PathBuf {
+    let state_dir = PathBuf::from(variable("CONTAINRLAB_TEST_STATE_DIR"));
+    std::fs::create_dir_all(&state_dir).expect("the state folder");
+    state_dir.canonicalize().expect("the state folder")
 }
 
 fn variable(name: &str) -> String {

@@ -8,9 +8,11 @@ use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use containrlab_domain::ids::{LeaseId, RunnerId, SandboxId, SessionId};
 use containrlab_workers::images::ImageSettings;
-use containrlab_workers::sandbox::{Role, Sandbox, SandboxSettings, SandboxSpec, Sandboxes};
+use containrlab_workers::sandbox::{Role, Sandbox, SandboxError, SandboxSettings, SandboxSpec, Sandboxes};
 use futures::StreamExt;
 use uuid::Uuid;
+
+use crate::few_images::{all_images, few_images, state_dir_of_few};
 
 /// How long a test waits for something that has to come true by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,28 +30,49 @@ impl Bed {
         Self::with(|_| {}).await
     }
 
-    /// A prepared machine with a volume store that nobody else uses.
+    /// A prepared machine with a volume store that nobody else uses; its folder goes with it.
     pub(crate) async fn apart() -> Self {
-        let folder = state_dir().join(format!("apart-{}", &Uuid::new_v4().simple().to_string()[..12]));
+        Self::apart_with(&[], |_| {}).await
+    }
+
+    /// The same with further images, and other settings.
+    pub(crate) async fn apart_with(more_images: &[&str], change: impl FnOnce(&mut SandboxSettings)) -> Self {
+        let folder = few_state().join(format!("apart-{}", &Uuid::new_v4().simple().to_string()[..12]));
         std::fs::create_dir(&folder).expect("a folder");
-        Self::with(|settings| settings.state_dir = folder).await
+        Self::with(|settings| {
+            settings.images.folder = few_images(&folder, more_images);
+            settings.state_dir = folder;
+            change(settings);
+        })
+        .await
     }
 
     /// A prepared machine with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut SandboxSettings)) -> Self {
-        let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-        let images = ImageSettings::read(few_images(), agent(), |name| std::env::var(name).ok())
-            .expect("settings of images");
-        let state_dir = state_dir();
-        let mut settings = SandboxSettings::new(installation, RunnerId(Uuid::new_v4()), state_dir, images);
-        settings.docker_host = Some(variable("DOCKER_HOST"));
-        settings.store_bytes = 16 << 30;
+        let mut settings = Self::settings();
         change(&mut settings);
         let sandboxes = Sandboxes::connect(settings.clone()).await.expect("connect to the engine");
         sandboxes.prepare(&|line| println!("{line}")).await.expect("prepare the machine");
+        Self { settings, sandboxes, docker: Self::docker().await }
+    }
+
+    /// The host's engine.
+    pub(crate) async fn docker() -> Docker {
         let docker = Docker::connect_with_host(&variable("DOCKER_HOST")).expect("DOCKER_HOST");
-        let docker = docker.negotiate_version().await.expect("the engine answers");
-        Self { settings, sandboxes, docker }
+        docker.negotiate_version().await.expect("the engine answers")
+    }
+
+    /// Settings of an installation of one's own.
+    pub(crate) fn settings() -> SandboxSettings {
+        let installation = format!("test-{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let images =
+            ImageSettings::read(few_images(&few_state(), &[]), agent(), |name| std::env::var(name).ok())
+                .expect("settings of images");
+        let state_dir = few_state();
+        let mut settings = SandboxSettings::new(installation, RunnerId(Uuid::new_v4()), state_dir, images);
+        settings.docker_host = Some(variable("DOCKER_HOST"));
+        settings.store_bytes = 16 << 30;
+        settings
     }
 
     /// A prepared machine with every lab image: the golden volume that other test binaries use too.
@@ -98,7 +121,11 @@ impl Drop for Bed {
         let settings = self.settings.clone();
         let cleaner = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async { Sandboxes::connect(settings).await?.clean().await })
+            runtime.block_on(async { Sandboxes::connect(settings.clone()).await?.clean().await })?;
+            if settings.state_dir != few_state() && settings.state_dir.starts_with(few_state()) {
+                std::fs::remove_dir_all(&settings.state_dir).expect("the folder is ours");
+            }
+            Ok::<(), SandboxError>(())
         });
         match cleaner.join() {
             Ok(Ok(())) => {}
@@ -177,11 +204,8 @@ fn variable(name: &str) -> String {
     })
 }
 
-/// Beside the one of other tests, since the golden volume here holds fewer images.
-fn state_dir() -> PathBuf {
-    let folder = PathBuf::from(variable("CONTAINRLAB_TEST_STATE_DIR")).join("sandboxes");
-    std::fs::create_dir_all(&folder).expect("the state folder");
-    std::fs::canonicalize(folder).expect("the state folder")
+fn few_state() -> PathBuf {
+    state_dir_of_few(Path::new(&variable("CONTAINRLAB_TEST_STATE_DIR")))
 }
 
 /// The agent that was built with these tests.
@@ -194,35 +218,6 @@ fn agent() -> PathBuf {
         agent.display()
     );
     agent
-}
-
-fn all_images() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs/images").canonicalize().expect("labs/images")
-}
-
-/// A folder of images with only the small ones, so that the golden volume is filled in a moment.
-fn few_images() -> PathBuf {
-    let all = all_images();
-    let few = state_dir().join("images");
-    std::fs::create_dir_all(&few).expect("a folder");
-    let list = std::fs::read_to_string(all.join("images.toml")).expect("images.toml");
-    let mut parts = list.split("[[image]]");
-    let head = parts.next().unwrap_or_default().to_owned();
-    let small = ["debian:trixie-slim", "busybox:latest", "containrlab/sandbox:latest"];
-    let named = |part: &&str| small.iter().any(|name| part.contains(&format!("name = \"{name}\"")));
-    let wanted = parts.filter(named);
-    let text = wanted.fold(head, |text, part| format!("{text}[[image]]{part}"));
-    // Each test writes the same: by a rename, so that none reads half of it.
-    let draft = few.join(Uuid::new_v4().to_string());
-    std::fs::write(&draft, text).expect("images.toml");
-    std::fs::rename(&draft, few.join("images.toml")).expect("images.toml");
-    for folder in ["busybox", "sandbox"] {
-        match std::os::unix::fs::symlink(all.join(folder), few.join(folder)) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => panic!("{error}"),
-            _ => {}
-        }
-    }
-    few
 }
 
 /// Volumes whose name is `text`. They lie in folders of ours only; a learner's are not looked into.

@@ -1,6 +1,8 @@
 //! Sandboxes on the real engine. `make test` brings what these tests need.
 
 mod bed;
+#[path = "../support/few_images.rs"]
+mod few_images;
 
 mod agent;
 mod crash;
@@ -9,6 +11,10 @@ mod escape;
 mod isolation;
 mod judge;
 mod lifecycle;
+mod names;
+mod outside;
+mod refusals;
+mod site;
 mod stand_ins;
 mod volumes;
 mod warm;

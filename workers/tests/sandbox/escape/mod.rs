@@ -4,13 +4,16 @@
 //! inside the learner's own most powerful container; the second is the neighbour, which has to go on working, and the host with
 //! it. `docs/security/sandbox.md` is made of the same lines: `UPDATE_DOCS=1` writes it anew.
 
+mod attempt;
 mod attempts;
 mod document;
-mod outside;
 mod stage;
 
 use crate::bed::{Bed, eventually};
-use attempts::{ALL, By};
+use crate::names;
+use crate::outside::{Outside, PLACES};
+use attempt::By;
+use attempts::ALL;
 use stage::Stage;
 
 #[tokio::test]
@@ -19,7 +22,7 @@ async fn nothing_that_attackers_try_gets_out_and_everybody_else_goes_on() {
     let stage = Stage::set(&bed).await;
     let mut wrong = Vec::new();
     let mut group = "";
-    for attempt in &ALL {
+    for attempt in ALL {
         let seen = stage.try_it(attempt).await;
         println!("{}: {seen}", attempt.what);
         if !attempt.is_stopped(&seen) {
@@ -49,7 +52,7 @@ fn the_document_is_made_of_the_same_table() {
 
 #[test]
 fn every_attempt_says_what_stops_it() {
-    for attempt in &ALL {
+    for attempt in ALL {
         assert!(attempt.what.len() > 10 && attempt.stopped_by.len() > 10, "{attempt:?}");
     }
     for by in [By::Learner, By::InnerRoot] {
@@ -58,29 +61,38 @@ fn every_attempt_says_what_stops_it() {
 }
 
 #[tokio::test]
-async fn each_policy_lets_through_what_it_says() {
+async fn each_policy_lets_through_what_it_says_and_answers_for_names() {
     use containrlab_workers::sandbox::Egress;
+    let place = PLACES[1];
+    let at = |last: u8| format!("{place}.{last}").parse().expect("an address");
     for (egress, named, other) in
         [(Egress::Open, true, true), (Egress::Allowlist, true, false), (Egress::None, false, false)]
     {
         let bed = Bed::with(|of_bed| {
             of_bed.egress = egress;
-            of_bed.egress_allow = vec![format!("{}.2", outside::PLACES[1]).parse().expect("an address")];
+            of_bed.egress_allow = vec![format!("{place}.2").parse().expect("an address")];
+            of_bed.dns = vec![at(2)];
         })
         .await;
-        let outside = outside::Outside::new(&bed, outside::PLACES[1]).await;
+        let outside = Outside::new(&bed, place).await;
+        names::answer(outside.datagrams(53), vec![("named.example", at(2)), ("other.example", at(130))]);
         let sandbox = bed.create().await;
-        for (address, reached) in
-            [(&outside.address, named), (&outside.other, other), (&outside.metadata, false)]
+        for (host, reached) in
+            [("named.example", named), ("other.example", other), (&outside.metadata, false)]
         {
-            let script = format!("curl --silent --show-error --max-time 5 http://{address}/");
+            let script = format!("curl --silent --show-error --max-time 5 http://{host}/");
             let ended = crate::bed::learner(&bed, &sandbox, &script).await;
             // 22 would be an answer of the server: any answer at all is one.
-            assert_eq!(ended.code == 0, reached, "{egress}, {address}: {ended:?}");
+            assert_eq!(ended.code == 0, reached, "{egress}, {host}: {ended:?}");
+            assert_ne!(ended.code, 6, "{egress}: the name was not found");
         }
-        // Names can be asked for under each: the engine's own resolver answers, be it that there is no such name.
-        let asked = crate::bed::learner(&bed, &sandbox, "getent hosts lab && cat /etc/resolv.conf").await;
-        assert!(asked.code == 0 && asked.output.contains("nameserver"), "{asked:?}");
+        // Names can be asked for under each policy, in shells and in containers.
+        for ask in ["getent ahostsv4 other.example", "docker run --rm busybox nslookup other.example"] {
+            let asked = crate::bed::learner(&bed, &sandbox, ask).await;
+            assert!(asked.code == 0 && asked.output.contains(&outside.other), "{egress}, {ask}: {asked:?}");
+        }
+        let unknown = crate::bed::learner(&bed, &sandbox, "getent hosts unknown.example").await;
+        assert_eq!((unknown.code, unknown.output.as_str()), (2, ""), "{egress}");
         eventually("it is removed", async || bed.sandboxes.remove(sandbox.id()).await.is_ok()).await;
     }
 }

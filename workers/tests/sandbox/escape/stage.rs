@@ -9,9 +9,13 @@ use containrlab_agent::message::{EngineState, ErrorCode, ExecRequest};
 use containrlab_workers::sandbox::{Sandbox, SandboxSettings};
 use tokio::net::TcpListener;
 
-use super::attempts::{Attempt, By, Seen};
-use super::outside::{Outside, PLACES};
+use super::attempt::{Attempt, By, Seen};
 use crate::bed::{Bed, eventually, learner};
+use crate::outside::{Outside, PLACES};
+
+/// What scripts call to see whether a port of a host is in reach.
+const REACH: &str =
+    "reach() { timeout 5 bash -c \"exec 3<>/dev/tcp/$1/$2\" 2>/dev/null && echo open || echo closed; }\n";
 
 /// How long one attempt may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -103,26 +107,14 @@ impl<'a> Stage<'a> {
         let script = self
             .words
             .iter()
-            .fold(attempt.script.to_owned(), |script, (word, value)| script.replace(word, value));
+            .fold(format!("{REACH}{}", attempt.script), |script, (word, value)| script.replace(word, value));
         let root = self.root_name();
         let argv = match attempt.by {
             By::Learner => vec!["bash", "-c", &script],
             By::LearnersShell => vec!["bash", "-ic", &script],
             By::InnerRoot => vec!["docker", "exec", &root, "bash", "-c", &script],
         };
-        let request = ExecRequest {
-            argv: argv.into_iter().map(str::to_owned).collect(),
-            timeout_ms: u64::try_from(LIMIT.as_millis()).ok(),
-            ..ExecRequest::default()
-        };
-        let running = match self.attacker.agent().exec(request).await {
-            Ok(running) => running,
-            Err(error) => return Seen { code: None, output: error.to_string() },
-        };
-        let done = running.collect(64 << 10).await.expect("the agent goes on");
-        let output = [done.stdout, done.stderr].concat();
-        let code = if done.exit.timed_out { None } else { done.exit.exit.code };
-        Seen { code, output: String::from_utf8_lossy(&output).trim().to_owned() }
+        self.run(&argv, ExecRequest::default()).await
     }
 
     /// Makes the attacker's sandbox as it was before an attempt that filled or killed something.
@@ -199,11 +191,12 @@ impl<'a> Stage<'a> {
         assert_eq!(std::fs::read_to_string(&self.secret).expect("the host's file"), SECRET);
     }
 
-    /// A docker program and a socket that lie: the platform is not taken in, and no path of the host is opened.
+    /// Tools and a socket that lie: the platform is not taken in, and no path of the host is opened.
     pub(super) async fn lying_tools(&self) {
-        let replace = "mkdir -p ~/.local/bin && printf '#!/bin/sh\\necho lies\\n' > ~/.local/bin/docker && \
-                       chmod +x ~/.local/bin/docker && rm -f /run/user/1000/docker.sock && \
-                       ln -s /var/run/docker.sock /run/user/1000/docker.sock && pkill -KILL dockerd; true";
+        let lay = learner(self.bed, &self.attacker, include_str!("../../support/lying_tools.sh")).await;
+        assert_eq!(lay.code, 0, "{lay:?}");
+        let replace = "rm -f /run/user/1000/docker.sock && ln -s /var/run/docker.sock /run/user/1000/docker.sock && \
+                       pkill -KILL dockerd; true";
         let done = learner(self.bed, &self.attacker, replace).await;
         assert_eq!(done.code, 0, "{done:?}");
         // The agent looks for the engine by itself, as the learner: whatever the socket says or is, it goes on.
@@ -212,11 +205,45 @@ impl<'a> Stage<'a> {
             status.engine.restarts > 0 && status.engine.state == EngineState::Ready
         })
         .await;
-        // What the platform does for a verdict happens in a sandbox that nobody has touched: this is such a one.
-        let verifier = self.bed.create().await;
-        let truth = learner(self.bed, &verifier, "docker version --format '{{.Server.Version}}'").await;
-        assert!(truth.code == 0 && !truth.output.contains("lies"), "{truth:?}");
-        self.bed.sandboxes.remove(verifier.id()).await.expect("removed");
+        for (step, built) in [("exit 7", false), ("true", true)] {
+            let write = format!("rm -rf /workspace/* && printf 'FROM busybox\\nRUN {step}\\n' > Dockerfile");
+            assert_eq!(learner(self.bed, &self.attacker, &write).await.code, 0);
+            let seen =
+                self.by_platform(&["docker", "build", "--progress=plain", "--tag", "honest", "."]).await;
+            assert!(!seen.output.contains("lies") && seen.output.contains(step), "{seen}");
+            assert_eq!(seen.code == Some(0), built, "{seen}");
+        }
+        for honest in [&["docker", "image", "inspect", "honest"][..], &["docker", "compose", "version"]] {
+            let seen = self.by_platform(honest).await;
+            assert!(seen.code == Some(0) && !seen.output.contains("lies"), "{honest:?}: {seen}");
+        }
+        // And what decides which engine and which builder that is can't be changed.
+        let change = "cd /run/containrlab-docker && echo x >> config.json || mkdir cli-plugins || touch buildx/current || \
+                      touch buildx/instances/default || touch buildx/defaults/default";
+        let changed = learner(self.bed, &self.attacker, change).await;
+        assert!(changed.code != 0 && changed.output.matches("Permission denied").count() == 5, "{changed:?}");
+    }
+
+    /// Runs one of the platform's own commands.
+    async fn by_platform(&self, argv: &[&str]) -> Seen {
+        self.run(argv, ExecRequest { by_platform: true, ..ExecRequest::default() }).await
+    }
+
+    /// Runs a command and waits for its end.
+    async fn run(&self, argv: &[&str], request: ExecRequest) -> Seen {
+        let request = ExecRequest {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            timeout_ms: u64::try_from(LIMIT.as_millis()).ok(),
+            ..request
+        };
+        let running = match self.attacker.agent().exec(request).await {
+            Ok(running) => running,
+            Err(error) => return Seen { code: None, output: error.to_string() },
+        };
+        let done = running.collect(64 << 10).await.expect("the agent goes on");
+        let output = [done.stdout, done.stderr].concat();
+        let code = if done.exit.timed_out { None } else { done.exit.exit.code };
+        Seen { code, output: String::from_utf8_lossy(&output).trim().to_owned() }
     }
 
     pub(super) async fn end(self) {
