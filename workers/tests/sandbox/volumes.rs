@@ -1,6 +1,6 @@
 //! Disk: quotas, and machines without btrfs.
 
-use containrlab_workers::sandbox::StoreKind;
+use containrlab_workers::sandbox::{SandboxSettings, Sandboxes, StoreKind};
 
 use crate::bed::{Bed, learner};
 
@@ -47,4 +47,21 @@ async fn without_btrfs_plain_folders_do() {
     assert_eq!(bed.sandboxes.usage(sandbox.id()).await.expect("measure").disk_bytes, None);
     bed.sandboxes.remove(sandbox.id()).await.expect("remove");
     assert_eq!(bed.traces_of(sandbox.id()).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_store_grows_with_its_setting_while_sandboxes_use_it() {
+    let bed = Bed::apart_with(&[], |settings| settings.store_bytes = 2 << 30).await;
+    let sandbox = bed.create().await;
+    let size = || {
+        let stat = rustix::fs::statvfs(&bed.settings.state_dir.join("volumes")).expect("the mounted store");
+        stat.f_blocks * stat.f_frsize
+    };
+    assert_eq!(size(), 2 << 30);
+    let larger = SandboxSettings { store_bytes: 3 << 30, ..bed.settings.clone() };
+    Sandboxes::connect(larger).await.expect("it grows");
+    assert_eq!(size(), 3 << 30);
+    Sandboxes::connect(bed.settings.clone()).await.expect("it never shrinks");
+    assert_eq!(size(), 3 << 30);
+    assert_eq!(learner(&bed, &sandbox, "docker run --rm busybox true").await.code, 0, "it went on meanwhile");
 }
