@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what ContainrLab needs and this machine lacks, with apt. Does nothing, in no time, where nothing is missing.
-#   --with-tests   also what only the tests need (a browser, a clock that can be set wrong)
+#   --with-tests   also what only the tests need (a browser, a clock that can be set wrong, certificates, networks)
 # Where it can't install, it says what is missing and how to get it, and ends with code 1.
 set -eu
 
@@ -42,6 +42,9 @@ if $with_tests; then
 	lacks chromium && need chromium
 	lacks chromedriver && need chromium-driver
 	lacks faketime && need faketime
+	lacks openssl && need openssl
+	lacks nsenter && need util-linux
+	lacks ip && need iproute2
 fi
 
 say_what_to_do() {

@@ -19,6 +19,13 @@ struct Stage {
     engine: OwnEngine,
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // A test that fails while it is dead: the sandboxes' own removal needs it.
+        self.engine.revive();
+    }
+}
+
 impl Stage {
     async fn set(live_restore: bool) -> Self {
         let engine = OwnEngine::start(crate::whole::test_state_dir(), live_restore).await;
@@ -108,6 +115,28 @@ async fn with_live_restore_sandboxes_shells_and_the_learners_containers_live_on(
     stage.end(session).await;
     stage.until_nothing_is_left().await;
     runner.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_ends_while_its_engine_is_dead_leaves_nothing_behind() {
+    let mut stage = Stage::set(true).await;
+    let runner = stage.whole.start_runner().await;
+    stage.session().await;
+    let runtime = stage.engine.runtime().display().to_string();
+    runner.kill();
+    stage.engine.kill();
+    assert_ne!(processes_with(&runtime), 0, "what it started lives on");
+    stage.engine.end_left_overs();
+    assert_eq!(processes_with(&runtime), 0);
+    drop(stage);
+    assert!(!std::fs::exists(&runtime).expect("a look"));
+}
+
+/// How many processes have this in their command lines.
+fn processes_with(text: &str) -> usize {
+    let all = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(text)).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! A Docker engine that a test has for itself, so that it can kill it: with sockets, folders and a network namespace of its own, in
 //! which it disturbs no other engine's addresses and firewall rules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use bollard::query_parameters::{ImportImageOptions, ListContainersOptions, Remov
 use containrlab_workers::images::Images;
 use containrlab_workers::sandbox::SandboxSettings;
 use futures::StreamExt;
+use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
 
 /// How long it may take to answer.
@@ -148,6 +149,53 @@ impl OwnEngine {
         std::fs::read_to_string(self.data.join("log")).unwrap_or_default()
     }
 
+    /// Starts it, if it does not run, for those who have to tidy up on it.
+    pub(crate) fn revive(&mut self) {
+        if self.process.is_none() {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while self.containerd_is_there() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            self.launch();
+        }
+    }
+
+    /// Ends what a killed engine leaves behind: its containers' keepers, which have its folder in their command lines, and what runs
+    /// in the containers, whose names stand in its control groups.
+    pub(crate) fn end_left_overs(&self) {
+        let tasks = self.runtime.join("exec/containerd/daemon/io.containerd.runtime.v2.task/moby");
+        let containers = std::fs::read_dir(tasks).into_iter().flatten().flatten();
+        let containers: Vec<String> =
+            containers.filter_map(|container| container.file_name().into_string().ok()).collect();
+        let folder = format!("{}/", self.runtime.display());
+        let is_ours = |pid: &i32| {
+            let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let (line, groups) = (read("cmdline"), read("cgroup"));
+            let groups = String::from_utf8_lossy(&groups);
+            String::from_utf8_lossy(&line).contains(&folder)
+                || containers.iter().any(|id| groups.contains(id))
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+            let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            let ours: Vec<Pid> = all.filter(is_ours).filter_map(Pid::from_raw).collect();
+            if ours.is_empty() {
+                return;
+            }
+            for pid in ours {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        eprintln!("processes of the test's own engine outlive it");
+    }
+
+    /// Where it keeps its sockets.
+    pub(crate) fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+
     async fn remove_containers(&self) {
         let Some(docker) = self.docker().await else { return };
         let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
@@ -176,12 +224,10 @@ impl Drop for OwnEngine {
             let _ = cleaner.join();
         });
         if let Some(mut process) = self.process.take() {
-            let pid = i32::try_from(process.id()).ok().and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            }
+            let _ = kill_process(Pid::from_child(&process), Signal::TERM);
             let _ = process.wait();
         }
+        self.end_left_overs();
         for mount in self.mounts() {
             let _ = rustix::mount::unmount(mount.as_str(), rustix::mount::UnmountFlags::DETACH);
         }

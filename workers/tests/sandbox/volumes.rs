@@ -54,7 +54,7 @@ async fn a_store_grows_with_its_setting_while_sandboxes_use_it() {
     let bed = Bed::apart_with(&[], |settings| settings.store_bytes = 2 << 30).await;
     let sandbox = bed.create().await;
     let size = || {
-        let stat = rustix::fs::statvfs(&bed.settings.state_dir.join("volumes")).expect("the mounted store");
+        let stat = rustix::fs::statvfs(bed.settings.state_dir.join("volumes")).expect("the mounted store");
         stat.f_blocks * stat.f_frsize
     };
     assert_eq!(size(), 2 << 30);
