@@ -71,7 +71,7 @@ async fn damage_is_told_and_gives_a_code() {
     let store = TestStore::new().await;
     register(&store, "Ada").await;
     let verify = || containrlab(&store, folder.path(), &["events", "verify"]).output().expect("runs");
-    assert!(said(&verify(), 0).contains("1 events in 1 streams: 0 damaged"));
+    assert!(said(&verify(), 0).contains("1 events in 1 streams, 0 versions of labs: 0 damaged"));
     store.sql().await.execute("update events set sequence = 2", &[]).await.expect("damaged");
     let text = said(&verify(), 1);
     assert!(text.contains("gap: learner") && text.contains("1 damaged"), "{text}");

@@ -8,6 +8,7 @@ use redis::aio::PubSubStream;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::queue::Queue;
 use crate::{Settings, Store, StoreError};
 
 /// So long that nobody who is measured is ever woken by the clock.
@@ -108,6 +109,55 @@ pub async fn lengthen_log(store: &Store, events: u64) -> Result<(), StoreError> 
     // As autovacuum would have done by the time that a log is so long.
     database.batch_execute("vacuum analyze events").await?;
     Ok(())
+}
+
+/// Of each kind: the queue, the priority, how many of ten jobs, and learners. Nobody works any of them off.
+const BACKLOG: &str = "insert into jobs (job_id, kind, queue, priority, aggregate_id, session_id, learner_id, requested_at, \
+       available_at) \
+     select gen_random_uuid(), 'judge', queue, priority, gen_random_uuid(), $2, \
+       (lpad(to_hex(n % learners), 8, '0') || '-0000-4000-8000-00000000000b')::uuid, now(), now() \
+     from (values ('provision', 10, 4, 5000), ('judge', 10, 4, 40), ('judge', 20, 2, 40)) \
+         as kinds (queue, priority, tenths, learners), \
+       generate_series(1, $1::bigint * tenths / 10) as n";
+
+/// Jobs that are owed and never worked off, in the queues that all runners share: of many learners, and many of a few. They go with
+/// [`Backlog::forget`].
+pub struct Backlog {
+    store: Store,
+    /// The session that all of them say they are for.
+    session: Uuid,
+}
+
+impl Backlog {
+    /// Owes so many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database is away or not migrated.
+    pub async fn owe(store: &Store, jobs: u64) -> Result<Self, StoreError> {
+        let session = Uuid::new_v4();
+        let database = store.database().await?;
+        database.execute(BACKLOG, &[&crate::rows::signed(jobs), &session]).await?;
+        database.batch_execute("analyze jobs").await?;
+        // Redis gets its share of them.
+        while store.relay_once().await? > 0 {}
+        Ok(Self { store: store.clone(), session })
+    }
+
+    /// Deletes them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database is away.
+    pub async fn forget(self) -> Result<(), StoreError> {
+        let database = self.store.database().await?;
+        database.execute("delete from jobs where session_id = $1", &[&self.session]).await?;
+        database.batch_execute("vacuum analyze jobs").await?;
+        for queue in [Queue::Provision, Queue::Judge] {
+            let config = self.store.queue_config(&queue);
+            let messages = (config.active_jobs_list(), config.job_data_hash());
+            redis::cmd("DEL").arg(messages).query_async::<()>(&mut self.store.redis()).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The least that brings work to somebody else: a message over Redis that wakes them, and one query by which they take it.

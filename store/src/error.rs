@@ -93,6 +93,14 @@ impl StoreError {
         matches!(self, Self::DatabaseUnreachable(_) | Self::RedisUnreachable(_) | Self::CommitUnknown)
     }
 
+    /// Whatever keeps a connection from being made is the server's trouble.
+    pub(crate) fn no_connection(error: tokio_postgres::Error) -> Self {
+        match Self::from(error) {
+            Self::Database(error) => Self::DatabaseUnreachable(database_words(&error)),
+            other => other,
+        }
+    }
+
     /// A stored value that cannot be read back.
     pub(crate) fn damaged(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Damaged { what: what.into(), why: why.to_string() }
@@ -105,13 +113,22 @@ fn at_line(line: u64) -> String {
 
 /// PostgreSQL's own words, which `tokio_postgres::Error` keeps to its source.
 fn database_words(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} ({})", db.message(), db.code().code()),
-        None => match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        },
+    if let Some(database) = error.as_db_error() {
+        return format!("{} ({})", database.message(), database.code().code());
     }
+    let Some(source) = std::error::Error::source(error) else { return error.to_string() };
+    let hint = match source.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref()) {
+        Some(inner) if is_distrust(inner) => {
+            "; its certificate is not one that is trusted here for this host: sslrootcert in DATABASE_URL names the file of \
+             another authority"
+        }
+        _ => "",
+    };
+    format!("{error}: {source}{hint}")
+}
+
+fn is_distrust(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// Whether the server, not the statement, is what is wrong.
@@ -147,11 +164,7 @@ impl From<tokio_postgres::Error> for StoreError {
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => match Self::from(error) {
-                // Whatever keeps a connection from being made is the server's trouble.
-                Self::Database(error) => Self::DatabaseUnreachable(database_words(&error)),
-                other => other,
-            },
+            PoolError::Backend(error) => Self::no_connection(error),
             PoolError::Timeout(_) => Self::DatabaseUnreachable("no connection came free in time".to_owned()),
             other => Self::DatabaseUnreachable(other.to_string()),
         }

@@ -1,17 +1,26 @@
-//! What the fault tests need inside the processes that they hurt: named points at which a process dies or stalls, and
-//! shorter patience. Without the feature `faults`, which no release is built with, both are nothing.
+//! What the fault tests need inside the processes that they hurt: named points at which a process dies, stalls or stops,
+//! shorter patience, and defects. Without the feature `faults`, which no release is built with, all of them are nothing.
 //!
 //! A test arms one point for one start of a process: `CONTAINRLAB_TEST_FAULT=relay_pushed:abort:3` lets it die when it
-//! comes there for the third time, `relay_pushed:stall:1` lets it hang there for longer than a lease.
+//! comes there for the third time, `relay_pushed:stall:1` lets it hang there for longer than a lease, and
+//! `relay_pushed:stop:1` lets it stand still until it gets a SIGCONT.
 //! `CONTAINRLAB_TEST_HASTE=10` makes every lease, sign of life and patience ten times shorter.
+//! `CONTAINRLAB_TEST_DEFECT=lapsed_jobs_are_dropped` breaks a promise, for the test that the harness would notice.
 
 #[cfg(not(feature = "faults"))]
 use std::time::Duration;
 
-/// A point at which a test may want this process to die or stall.
+/// A point at which a test may want this process to die, stall or stop.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 pub fn point(_name: &str) {}
+
+/// Whether this process is to be broken in the way of this name.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn defect(_name: &str) -> bool {
+    false
+}
 
 /// How long something takes or is waited for; shorter in a test that is in haste.
 #[cfg(not(feature = "faults"))]
@@ -21,7 +30,7 @@ pub fn hastened(duration: Duration) -> Duration {
 }
 
 #[cfg(feature = "faults")]
-pub use armed::{hastened, point};
+pub use armed::{defect, hastened, point};
 
 #[cfg(feature = "faults")]
 mod armed {
@@ -42,6 +51,7 @@ mod armed {
     enum Effect {
         Abort,
         Stall,
+        Stop,
     }
 
     static FAULT: LazyLock<Option<Fault>> = LazyLock::new(|| {
@@ -62,12 +72,20 @@ mod armed {
         let effect = match effect {
             "abort" => Effect::Abort,
             "stall" => Effect::Stall,
+            "stop" => Effect::Stop,
             _ => return None,
         };
         Some(Fault { point: point.to_owned(), effect, left: AtomicU32::new(visit.parse().ok()?) })
     }
 
-    /// A point at which a test may want this process to die or stall.
+    static DEFECT: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("CONTAINRLAB_TEST_DEFECT").ok());
+
+    /// Whether this process is to be broken in the way of this name.
+    pub fn defect(name: &str) -> bool {
+        DEFECT.as_deref() == Some(name)
+    }
+
+    /// A point at which a test may want this process to die, stall or stop.
     pub fn point(name: &str) {
         let Some(fault) = FAULT.as_ref().filter(|fault| fault.point == name) else { return };
         if fault.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)) != Ok(1) {
@@ -82,6 +100,14 @@ mod armed {
                 eprintln!("the fault armed at {name} strikes: this thread stalls");
                 // Blocks the thread on purpose, as a machine that swaps does.
                 std::thread::sleep(hastened(LEASE) * 3 / 2);
+            }
+            Effect::Stop => {
+                eprintln!("the fault armed at {name} strikes: this process stops");
+                let this = rustix::process::getpid();
+                rustix::process::kill_process(this, rustix::process::Signal::STOP)
+                    .expect("a process may stop itself");
+                // Another thread may be the one that gets the signal: this one must not go on until it has had its effect.
+                std::thread::sleep(Duration::from_millis(50));
             }
         }
     }

@@ -1,12 +1,13 @@
 //! Versions of labs, kept with all their files: a verdict can be said by each of them again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use containrlab_domain::ids::{BlobHash, LabSlug, LabVersion};
 use containrlab_domain::lab::{Lab, LabFiles};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_postgres::GenericClient;
 
 use crate::labs::{LabCatalog, LoadedLab};
 use crate::rows::{column, json, to_json, unsigned, word};
@@ -84,21 +85,8 @@ impl Store {
         let Some(row) = client.query_opt(&statement, &[&slug.as_str(), &version.as_str()]).await? else {
             return Ok(None);
         };
-        drop(client);
-        let named: BTreeMap<String, BlobHash> = json(&row, "files")?;
-        let hashes: Vec<BlobHash> = named.values().cloned().collect();
-        let blobs = self.blobs(&hashes).await?;
-        let file = |(path, hash): (String, BlobHash)| match blobs.get(&hash) {
-            Some(bytes) => Ok((path, bytes.to_vec())),
-            None => Err(StoreError::BlobMissing(hash)),
-        };
-        let files: LabFiles = named.into_iter().map(file).collect::<Result<_, _>>()?;
-        if Lab::version_of(&files) != *version {
-            return Err(StoreError::damaged(
-                format!("version {version} of lab {slug}"),
-                "its files have another hash",
-            ));
-        }
+        let files = files_named(&**client, json(&row, "files")?).await?;
+        must_be(&files, slug, version)?;
         Ok(Some(files))
     }
 
@@ -126,4 +114,30 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The files of a lab, of which only the hashes of their bytes are known.
+pub(crate) async fn files_named(
+    client: &impl GenericClient,
+    named: BTreeMap<String, BlobHash>,
+) -> Result<LabFiles, StoreError> {
+    let hashes: Vec<&str> = named.values().map(BlobHash::as_str).collect();
+    let rows = client.query("select hash, bytes from blobs where hash = any($1)", &[&hashes]).await?;
+    let blobs: HashMap<BlobHash, &[u8]> = rows
+        .iter()
+        .map(|row| Ok((word(row, "hash")?, column(row, "bytes")?)))
+        .collect::<Result<_, StoreError>>()?;
+    let file = |(path, hash): (String, BlobHash)| match blobs.get(&hash) {
+        Some(bytes) => Ok((path, bytes.to_vec())),
+        None => Err(StoreError::BlobMissing(hash)),
+    };
+    named.into_iter().map(file).collect()
+}
+
+/// A version is the hash of its files.
+pub(crate) fn must_be(files: &LabFiles, slug: &LabSlug, version: &LabVersion) -> Result<(), StoreError> {
+    if Lab::version_of(files) == *version {
+        return Ok(());
+    }
+    Err(StoreError::damaged(format!("version {version} of lab {slug}"), "its files have another hash"))
 }

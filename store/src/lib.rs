@@ -38,8 +38,10 @@ mod previews;
 mod projections;
 mod projector;
 pub mod queue;
+mod reconciler;
 mod recordings;
 mod rejudge;
+mod round;
 mod rows;
 mod runners;
 mod sessions;
@@ -47,6 +49,7 @@ mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeline;
+mod tls;
 mod transfer;
 mod upcasters;
 mod workspaces;
@@ -57,6 +60,8 @@ use std::time::Duration;
 use containrlab_domain::ids::SessionId;
 use deadpool_postgres::{Object, Pool};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+
+use pool::Address;
 
 pub use attempts::{AttemptRow, AttemptState, SessionSeen};
 pub use error::StoreError;
@@ -70,6 +75,7 @@ pub use ledger::{CommandError, Committed, DuplicateOf, Ledger, Recorded, StartOf
 pub use line::Line;
 pub use migrate::{MigrationReport, migrate};
 pub use projector::{LabStatistics, ProjectionStatus, Rebuilt};
+pub use reconciler::{Pace, Reconciled};
 pub use recordings::{Chunk, ChunkCode, RecordingKind, RecordingRow, TerminalRow};
 pub use rejudge::RejudgePlan;
 pub use runners::{NewRunner, RunnerRow, RunnerState};
@@ -96,6 +102,8 @@ pub struct Store {
 struct Inner {
     settings: Settings,
     pool: Pool,
+    /// A connection that the relay need not wait for, however many requests are under way.
+    relay_pool: Pool,
     redis: ConnectionManager,
     live: live::Live,
     ledger: Ledger,
@@ -111,11 +119,15 @@ impl Store {
     }
 
     async fn connect_with_tick(settings: Settings, tick: Duration) -> Result<Self, StoreError> {
-        let pool = pool::open(&settings.database_url, settings.pool_size)?;
+        let address = Address::read(&settings.database_url)?;
+        let relay_pool = pool::open(address.for_relay(), 1)?;
+        let pool = pool::open(address, settings.pool_size.max(2))?;
         pool.get().await?.query_one("select 1", &[]).await?;
+        tls::install_ciphers();
         let client = redis::Client::open(settings.redis_url.as_str()).map_err(|error| {
             StoreError::Setting(format!(
-                "REDIS_URL is no Redis address ({error}); it looks like redis://host:6379"
+                "REDIS_URL is no Redis address ({error}); it looks like redis://host:6379, or rediss://host:6379 where it is \
+                 encrypted"
             ))
         })?;
         let manager = ConnectionManagerConfig::new()
@@ -129,7 +141,7 @@ impl Store {
             .map_err(|error| StoreError::RedisUnreachable(error.to_string()))?;
         let live = live::Live::start(client, redis.clone(), settings.namespace.clone(), tick);
         let ledger = Ledger::new(pool.clone(), live.clone());
-        Ok(Self { inner: Arc::new(Inner { settings, pool, redis, live, ledger }) })
+        Ok(Self { inner: Arc::new(Inner { settings, pool, relay_pool, redis, live, ledger }) })
     }
 
     /// Whether PostgreSQL and Redis answer.
@@ -166,6 +178,11 @@ impl Store {
     /// A connection to PostgreSQL.
     pub(crate) async fn database(&self) -> Result<Object, StoreError> {
         Ok(self.inner.pool.get().await?)
+    }
+
+    /// The relay's own connection to PostgreSQL.
+    pub(crate) async fn relay_database(&self) -> Result<Object, StoreError> {
+        Ok(self.inner.relay_pool.get().await?)
     }
 
     /// A connection to Redis; all share one socket.

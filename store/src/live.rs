@@ -3,6 +3,8 @@
 //! A bell carries no data. Whoever hears it reads the ledger again, so a missed ring costs at most one tick of
 //! [`TICK`], never data. One connection of this process to Redis listens for all bells that somebody waits at.
 
+mod wire;
+
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,9 +13,9 @@ use std::time::Duration;
 
 use containrlab_domain::ids::SessionId;
 use futures::{Stream, StreamExt};
-use redis::aio::{ConnectionManager, PubSubSink};
+use redis::aio::ConnectionManager;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -22,9 +24,6 @@ use crate::queue::Queue;
 
 /// The longest that anybody waits for a bell before looking for themselves.
 pub const TICK: Duration = Duration::from_secs(1);
-
-/// How long to wait before Redis is tried again.
-const RECONNECT: Duration = Duration::from_millis(250);
 
 /// The bells of this process.
 #[derive(Clone)]
@@ -71,8 +70,8 @@ impl Live {
             outgoing_changed: Notify::new(),
         });
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(listen(client, shared.clone())));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(publish(connection, shared.clone())));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(wire::listen(client, shared.clone())));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(wire::publish(connection, shared.clone())));
         Self { shared, _stop: Arc::new(stop.drop_guard()) }
     }
 
@@ -90,8 +89,22 @@ impl Live {
         self.doorbell(self.outbox_channel())
     }
 
+    /// Something is owed to the queue. A process that relays does so at once and tells nobody: two relays after the same rows
+    /// only stand in one another's way. Should it die before it has, another one finds them at its next tick.
     pub(crate) fn ring_outbox(&self) {
-        self.ring_channel(self.outbox_channel());
+        let channel = self.outbox_channel();
+        if !self.shared.ring_here(&channel) {
+            self.tell_others(channel);
+        }
+    }
+
+    pub(crate) fn log(&self) -> Doorbell {
+        self.doorbell(self.log_channel())
+    }
+
+    /// The log has grown. What follows it is in no haste, so nobody else is told.
+    pub(crate) fn ring_log(&self) {
+        self.shared.ring_here(&self.log_channel());
     }
 
     pub(crate) fn queue(&self, queue: &Queue) -> Doorbell {
@@ -117,6 +130,10 @@ impl Live {
         format!("{}:bell:outbox", self.shared.namespace)
     }
 
+    fn log_channel(&self) -> String {
+        format!("{}:bell:log", self.shared.namespace)
+    }
+
     fn queue_channel(&self, queue: &Queue) -> String {
         format!("{}:bell:queue:{queue}", self.shared.namespace)
     }
@@ -138,6 +155,10 @@ impl Live {
 
     fn ring_channel(&self, channel: String) {
         self.shared.ring_here(&channel);
+        self.tell_others(channel);
+    }
+
+    fn tell_others(&self, channel: String) {
         if locked(&self.shared.outgoing).insert(channel) {
             self.shared.outgoing_changed.notify_one();
         }
@@ -145,10 +166,14 @@ impl Live {
 }
 
 impl Shared {
-    fn ring_here(&self, channel: &str) {
-        if let Some(bell) = locked(&self.bells).get(channel) {
+    /// Whether anybody here waits at it.
+    fn ring_here(&self, channel: &str) -> bool {
+        let bells = locked(&self.bells);
+        let bell = bells.get(channel);
+        if let Some(bell) = bell {
             bell.send_modify(|rings| *rings += 1);
         }
+        bell.is_some()
     }
 }
 
@@ -169,18 +194,12 @@ impl Doorbell {
         }
     }
 
-    /// The same as a stream that never ends.
-    pub(crate) fn into_wake_ups(self) -> WakeUps {
-        let receiver = self.receiver.clone();
+    /// Its rings and ticks as a stream that never ends.
+    pub(crate) fn into_rings(self) -> Rings {
+        let rings = self.receiver.clone().map(WatchStream::from_changes);
         let mut tick = tokio::time::interval(self.shared.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        WakeUps {
-            rings: receiver.map(WatchStream::from_changes),
-            echo: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            echoed: ECHOES.len(),
-            tick,
-            _bell: self,
-        }
+        Rings { rings, tick, _bell: self }
     }
 }
 
@@ -196,123 +215,19 @@ impl Drop for Doorbell {
     }
 }
 
-/// How long after a ring it echoes. apalis forgets a wake-up that comes while a fetch is under way, and what was pushed
-/// after that fetch had looked would wait for the tick.
-const ECHOES: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(8), Duration::from_millis(40)];
-
-/// Rings and ticks as a stream, made for apalis' polling: after each item it asks to be polled once more, and a ring has
-/// a few echoes.
-pub struct WakeUps {
+/// See [`Doorbell::into_rings`].
+pub(crate) struct Rings {
     rings: Option<WatchStream<u64>>,
-    echo: Pin<Box<Sleep>>,
-    /// Echoes of the last ring so far; all of them: none is waited for.
-    echoed: usize,
     tick: Interval,
     _bell: Doorbell,
 }
 
-impl Stream for WakeUps {
+impl Stream for Rings {
     type Item = ();
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
-        let mut woken = false;
-        let this = &mut *self;
-        if let Some(rings) = &mut this.rings {
-            while let Poll::Ready(Some(_)) = rings.poll_next_unpin(cx) {
-                woken = true;
-                this.echoed = 0;
-                this.echo.as_mut().reset(Instant::now() + ECHOES[0]);
-            }
-        }
-        while this.echoed < ECHOES.len() && this.echo.as_mut().poll(cx).is_ready() {
-            woken = true;
-            this.echoed += 1;
-            if let Some(next) = ECHOES.get(this.echoed) {
-                this.echo.as_mut().reset(Instant::now() + *next);
-            }
-        }
-        while this.tick.poll_tick(cx).is_ready() {
-            woken = true;
-        }
-        if woken {
-            cx.waker().wake_by_ref();
-            Poll::Ready(Some(()))
-        } else {
-            Poll::Pending
-        }
+        let rings = self.rings.as_mut();
+        let rung = rings.is_some_and(|rings| matches!(rings.poll_next_unpin(cx), Poll::Ready(Some(_))));
+        if rung || self.tick.poll_tick(cx).is_ready() { Poll::Ready(Some(())) } else { Poll::Pending }
     }
-}
-
-/// Tells the other processes, as fast as Redis takes it. Rings are dropped while Redis is away: the ticks stand in.
-async fn publish(mut connection: ConnectionManager, shared: Arc<Shared>) {
-    let mut reachable = true;
-    loop {
-        shared.outgoing_changed.notified().await;
-        let channels = std::mem::take(&mut *locked(&shared.outgoing));
-        if channels.is_empty() {
-            continue;
-        }
-        let mut pipe = redis::pipe();
-        for channel in &channels {
-            pipe.publish(channel, &shared.process).ignore();
-        }
-        let sent: Result<(), _> = pipe.query_async(&mut connection).await;
-        match sent {
-            Ok(()) => reachable = true,
-            Err(error) => {
-                if std::mem::replace(&mut reachable, false) {
-                    tracing::warn!(%error, "Redis does not take bells; others notice news up to a second late");
-                }
-            }
-        }
-    }
-}
-
-/// Listens for the other processes, and comes back when the connection breaks.
-async fn listen(client: redis::Client, shared: Arc<Shared>) {
-    let mut reachable = true;
-    loop {
-        if let Err(error) = listen_once(&client, &shared).await
-            && std::mem::replace(&mut reachable, false)
-        {
-            tracing::warn!(%error, "Redis rings no bells; news is noticed up to a second late");
-        }
-        tokio::time::sleep(RECONNECT).await;
-    }
-}
-
-async fn listen_once(client: &redis::Client, shared: &Shared) -> redis::RedisResult<()> {
-    let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
-    let mut subscribed = HashSet::new();
-    loop {
-        follow(&mut sink, &mut subscribed, shared).await?;
-        tokio::select! {
-            () = shared.listening_changed.notified() => {}
-            message = messages.next() => {
-                let Some(message) = message else { return Ok(()) };
-                if message.get_payload_bytes() != shared.process.as_bytes() {
-                    shared.ring_here(message.get_channel_name());
-                }
-            }
-        }
-    }
-}
-
-/// Brings the subscriptions in line with what is waited for.
-async fn follow(
-    sink: &mut PubSubSink,
-    subscribed: &mut HashSet<String>,
-    shared: &Shared,
-) -> redis::RedisResult<()> {
-    let wanted: HashSet<String> = locked(&shared.bells).keys().cloned().collect();
-    for channel in subscribed.difference(&wanted) {
-        sink.unsubscribe(channel).await?;
-    }
-    for channel in wanted.difference(subscribed) {
-        sink.subscribe(channel).await?;
-        // Whatever happened before the subscription stood was not heard: look once.
-        shared.ring_here(channel);
-    }
-    *subscribed = wanted;
-    Ok(())
 }

@@ -1,8 +1,7 @@
 //! Brings a database up to the schema of this version. The SQL lies in `migrations/` and is part of the program.
 
-use tokio_postgres::NoTls;
-
-use crate::{StoreError, pool};
+use crate::StoreError;
+use crate::pool::Address;
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -22,10 +21,10 @@ pub struct MigrationReport {
 /// # Errors
 /// [`StoreError`] when the database is away, or was migrated by a newer version of this program.
 pub async fn migrate(database_url: &str) -> Result<MigrationReport, StoreError> {
-    let mut config = pool::connection_config(database_url)?;
+    let Address { mut config, tls } = Address::read(database_url)?;
     // Waiting for another process that migrates may take longer than any statement should.
     config.options("-c statement_timeout=0 -c lock_timeout=0");
-    let (mut client, connection) = config.connect(NoTls).await?;
+    let (mut client, connection) = config.connect(tls).await.map_err(StoreError::no_connection)?;
     let driver = tokio::spawn(connection);
     client.batch_execute("select pg_advisory_lock(hashtext('containrlab migrate'))").await?;
     let report = embedded::migrations::runner()

@@ -9,7 +9,7 @@ pub struct Settings {
     pub redis_url: String,
     /// What every Redis key and channel begins with, so that several systems can share one Redis.
     pub namespace: String,
-    /// Connections to PostgreSQL that this process may open.
+    /// Connections to PostgreSQL that this process may open, beside the relay's own; at least 2.
     pub pool_size: usize,
 }
 

@@ -2,14 +2,13 @@
 
 use containrlab_domain::actor::RecordedActor;
 use containrlab_domain::ids::SessionId;
-use cqrs_es::persist::SerializedEvent;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::rows::{column, unsigned};
+use crate::rows::column;
 use crate::{Store, StoreError, upcasters};
 
 /// One event on a session's timeline.
@@ -51,23 +50,13 @@ impl TimelineEntry {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let actor: &str = column(row, "actor")?;
         let id: Uuid = column(row, "aggregate_id")?;
-        let sequence = unsigned(row, "sequence")?;
-        let stored = SerializedEvent::new(
-            id.to_string(),
-            usize::try_from(sequence).map_err(|error| StoreError::damaged("a sequence", error))?,
-            column(row, "aggregate_type")?,
-            column(row, "event_type")?,
-            column(row, "event_version")?,
-            column(row, "payload")?,
-            column(row, "metadata")?,
-        );
-        let newest = upcasters::newest(stored);
+        let newest = upcasters::newest(upcasters::stored(row, column(row, "aggregate_type")?, id)?);
         Ok(Self {
             position: column(row, "position")?,
             recorded_at: column(row, "recorded_at")?,
             aggregate_type: newest.aggregate_type,
             aggregate_id: id,
-            sequence,
+            sequence: newest.sequence as u64,
             event_type: newest.event_type,
             event_version: newest.event_version,
             payload: newest.payload,

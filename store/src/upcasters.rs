@@ -7,9 +7,11 @@ use std::sync::LazyLock;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use cqrs_es::{Aggregate, EventEnvelope};
 use serde_json::Value;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::rows::column;
 
 /// All upcasters, oldest first. Each sees what the ones before it made.
 static UPCASTERS: LazyLock<Vec<Box<dyn EventUpcaster>>> = LazyLock::new(|| {
@@ -67,6 +69,24 @@ impl EventUpcaster for SubmissionsSayWhetherSomebodyLooks {
     }
 }
 
+/// A stored event as it stands in a row of `events`, of which all columns but those of its stream are looked at.
+pub(crate) fn stored(
+    row: &Row,
+    aggregate_type: &str,
+    aggregate_id: Uuid,
+) -> Result<SerializedEvent, StoreError> {
+    let sequence: i64 = column(row, "sequence")?;
+    Ok(SerializedEvent::new(
+        aggregate_id.to_string(),
+        usize::try_from(sequence).map_err(|error| StoreError::damaged("a sequence", error))?,
+        aggregate_type.to_owned(),
+        column(row, "event_type")?,
+        column(row, "event_version")?,
+        column(row, "payload")?,
+        column(row, "metadata")?,
+    ))
+}
+
 /// Lifts a stored event to the newest version and reads it.
 pub(crate) fn lift<A: Aggregate>(stored: SerializedEvent) -> Result<EventEnvelope<A>, StoreError> {
     lift_with(&UPCASTERS, stored)
@@ -91,13 +111,14 @@ fn lift_with<A: Aggregate>(
     upcasters: &[Box<dyn EventUpcaster>],
     stored: SerializedEvent,
 ) -> Result<EventEnvelope<A>, StoreError> {
-    let lifted = newest_with(upcasters, stored);
-    let name = || format!("event {} of {} {}", lifted.sequence, lifted.aggregate_type, lifted.aggregate_id);
-    let payload =
-        serde_json::from_value(lifted.payload.clone()).map_err(|error| StoreError::damaged(name(), error))?;
-    let metadata = serde_json::from_value(lifted.metadata.clone())
-        .map_err(|error| StoreError::damaged(name(), error))?;
-    Ok(EventEnvelope { aggregate_id: lifted.aggregate_id, sequence: lifted.sequence, payload, metadata })
+    let SerializedEvent { aggregate_id, sequence, aggregate_type, payload, metadata, .. } =
+        newest_with(upcasters, stored);
+    let damaged = |error: serde_json::Error| {
+        StoreError::damaged(format!("event {sequence} of {aggregate_type} {aggregate_id}"), error)
+    };
+    let payload = serde_json::from_value(payload).map_err(damaged)?;
+    let metadata = serde_json::from_value(metadata).map_err(damaged)?;
+    Ok(EventEnvelope { aggregate_id, sequence, payload, metadata })
 }
 
 #[cfg(test)]

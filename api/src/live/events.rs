@@ -10,89 +10,48 @@
 //! Whoever connects again with `Last-Event-ID` gets the events after it. Logs begin at the latest job's beginning on each
 //! connection; `from` and `next` tell what was there before.
 
-use std::convert::Infallible;
-
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use containrlab_domain::ids::SessionId;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
+use super::follow::{self, Next, Step};
 use super::logs::LogPiece;
-use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, Snapshot, TimelineTail};
+use super::{Cut, LogCursor, LogTail, Snapshot, TimelineTail};
+use crate::Error;
 use crate::narrate::Narrator;
 use crate::state::App;
 use crate::wire::{EntryJson, SessionJson};
-use crate::{Error, problem};
 
 /// Answers with the stream of a session's events after a position of the ledger.
 pub(crate) async fn stream(app: App, session: SessionId, after: i64) -> Result<Response, Error> {
-    let mut follower = Follower {
-        bell: app.store.live().subscribe(session),
+    let follower = Follower {
         session,
         timeline: TimelineTail::new(session, after),
         logs: LogTail::new(Cut::Letters, LogCursor::default()),
         narrator: Narrator::default(),
         sent: None,
         snapshot: None,
-        more: false,
-        app,
+        app: app.clone(),
     };
-    let (first, over) = follower.step().await?;
-    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-    tokio::spawn(async move {
-        if let Err(error) = follower.run(first, over, &sender).await {
-            tracing::warn!(%session, error = %problem::chain(&error), "an event stream broke off");
-        }
-    });
-    let stream = ReceiverStream::new(receiver);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    follow::answer(app, session, follower).await
 }
-
-type Sent = Result<Event, Infallible>;
 
 /// One program's view of a session.
 struct Follower {
     app: App,
     session: SessionId,
-    bell: containrlab_store::live::Doorbell,
     timeline: TimelineTail,
     logs: LogTail,
     narrator: Narrator,
     /// The session as it was last sent, without the server's time.
     sent: Option<String>,
     snapshot: Option<Snapshot>,
-    /// Whether the logs hold more than was read at once.
-    more: bool,
 }
 
-impl Follower {
-    async fn run(&mut self, first: Vec<Event>, over: bool, sender: &mpsc::Sender<Sent>) -> Result<(), Error> {
-        let (mut events, mut over) = (first, over);
-        loop {
-            for event in events {
-                if sender.send(Ok(event)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            if over {
-                let _ = sender.send(Ok(Event::default().event("end").data("{}"))).await;
-                return Ok(());
-            }
-            tokio::select! {
-                () = self.bell.rung(), if !self.more => {}
-                () = std::future::ready(()), if self.more => {}
-                () = sender.closed() => return Ok(()),
-                () = self.app.shutdown.cancelled() => return Ok(()),
-            }
-            (events, over) = self.step().await?;
-        }
-    }
-
-    /// What is new, and whether nothing will come any more.
-    async fn step(&mut self) -> Result<(Vec<Event>, bool), Error> {
+impl follow::Follower for Follower {
+    async fn step(&mut self) -> Result<Step, Error> {
         let mut events = Vec::new();
         let entries = self.timeline.step(&self.app).await?;
         for entry in &entries {
@@ -110,14 +69,17 @@ impl Follower {
             }
             self.snapshot = Some(snapshot);
         }
-        let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
+        let Some(snapshot) = &self.snapshot else { return Ok(Step { events, next: Next::Later }) };
         let over = snapshot.is_over();
         let (pieces, more) = self.logs.step(&self.app, &snapshot.jobs).await?;
         for piece in &pieces {
             events.push(log_event(piece)?);
         }
-        self.more = more;
-        Ok((events, over && !more))
+        Ok(Step { events, next: Next::after(more, over) })
+    }
+
+    fn farewell(&self) -> Event {
+        Event::default().event("end").data("{}")
     }
 }
 

@@ -3,6 +3,7 @@
 //! nobody hears costs a second at most.
 
 mod events;
+mod follow;
 mod logs;
 mod page;
 mod ports;
@@ -15,11 +16,3 @@ pub(crate) use page::{log_partial, stream as page_stream};
 pub(crate) use ports::PortsTail;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use timeline::TimelineTail;
-
-use std::time::Duration;
-
-/// How often a stream says something when there is nothing to say, so that nothing in between takes it for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// Events that may wait for a slow reader before the stream waits for it.
-const IN_FLIGHT: usize = 16;

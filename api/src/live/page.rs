@@ -1,95 +1,50 @@
 //! The live parts of a session's page; the protocol stands in `containrlab_web_templates::live`.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use containrlab_domain::ids::SessionId;
 use containrlab_domain::session::Phase;
 use containrlab_web_templates::live::event_data;
 use containrlab_web_templates::{LogChunk, LogPartial, StatusPartial, Template};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
+use super::follow::{self, Next, Step};
 use super::logs::LogPiece;
-use super::{Cut, IN_FLIGHT, KEEP_ALIVE, LogCursor, LogTail, PortsTail, Snapshot, TimelineTail};
+use super::{Cut, LogCursor, LogTail, PortsTail, Snapshot, TimelineTail};
+use crate::Error;
 use crate::state::App;
 use crate::view::{self, LogLines};
-use crate::{Error, problem};
 
-/// Answers with the stream of a session's page. Everything is read once before the answer, so that a database that is away
-/// is told by a status, which makes the browser come back later.
+/// Answers with the stream of a session's page.
 pub(crate) async fn stream(app: App, session: SessionId, cursor: LogCursor) -> Result<Response, Error> {
-    let mut follower = Follower {
-        bell: app.store.live().subscribe(session),
+    let follower = Follower {
         session,
         timeline: TimelineTail::new(session, 0),
         logs: LogTail::new(Cut::Lines, cursor),
         ports: PortsTail::new(&app, session),
         sent: HashMap::new(),
         snapshot: None,
-        more: false,
-        app,
+        app: app.clone(),
     };
-    let (first, over) = follower.step().await?;
-    let (sender, receiver) = mpsc::channel(IN_FLIGHT);
-    tokio::spawn(async move {
-        if let Err(error) = follower.run(first, over, &sender).await {
-            // The browser connects again and is told by a status.
-            tracing::warn!(%session, error = %problem::chain(&error), "a live stream broke off");
-        }
-    });
-    let stream = ReceiverStream::new(receiver);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    follow::answer(app, session, follower).await
 }
-
-type Sent = Result<Event, Infallible>;
 
 /// One page's view of a session.
 struct Follower {
     app: App,
     session: SessionId,
-    bell: containrlab_store::live::Doorbell,
     timeline: TimelineTail,
     logs: LogTail,
     ports: PortsTail,
     /// What was last sent of each replacing part, rendered without its forms' keys.
     sent: HashMap<&'static str, String>,
     snapshot: Option<Snapshot>,
-    /// Whether the logs hold more than was read at once.
-    more: bool,
 }
 
-impl Follower {
-    async fn run(&mut self, first: Vec<Event>, over: bool, sender: &mpsc::Sender<Sent>) -> Result<(), Error> {
-        let (mut events, mut over) = (first, over);
-        loop {
-            for event in events {
-                // An error means that nobody listens any more.
-                if sender.send(Ok(event)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            if over {
-                // Without data no browser would dispatch it.
-                let _ = sender.send(Ok(Event::default().event("close").data("ended"))).await;
-                return Ok(());
-            }
-            tokio::select! {
-                () = self.bell.rung(), if !self.more => {}
-                () = std::future::ready(()), if self.more => {}
-                () = self.ports.changed() => {}
-                () = sender.closed() => return Ok(()),
-                () = self.app.shutdown.cancelled() => return Ok(()),
-            }
-            (events, over) = self.step().await?;
-        }
-    }
-
-    /// What is new, and whether nothing will come any more.
-    async fn step(&mut self) -> Result<(Vec<Event>, bool), Error> {
+impl follow::Follower for Follower {
+    async fn step(&mut self) -> Result<Step, Error> {
         let mut events = Vec::new();
         let happened = !self.timeline.step(&self.app).await?.is_empty();
         if happened || self.snapshot.as_ref().is_none_or(Snapshot::waits) {
@@ -108,7 +63,7 @@ impl Follower {
             add_part(&mut events, sent, "timeline", |_| self.timeline.partial())?;
             self.snapshot = Some(snapshot);
         }
-        let Some(snapshot) = &self.snapshot else { return Ok((events, false)) };
+        let Some(snapshot) = &self.snapshot else { return Ok(Step { events, next: Next::Later }) };
         // Without a sandbox there are none; of one that lives nobody says any before it was asked.
         let is_ready = snapshot.session.phase == Phase::Ready;
         if let Some(ports) = if is_ready { self.ports.now() } else { Some(Vec::new()) } {
@@ -121,8 +76,16 @@ impl Follower {
             let data = event_data(&log_partial(&pieces)).map_err(Error::internal)?;
             events.push(Event::default().event("log").id(self.logs.cursor().to_string()).data(data));
         }
-        self.more = more;
-        Ok((events, over && !more))
+        Ok(Step { events, next: Next::after(more, over) })
+    }
+
+    async fn changed(&mut self) {
+        self.ports.changed().await;
+    }
+
+    fn farewell(&self) -> Event {
+        // Without data no browser would dispatch it.
+        Event::default().event("close").data("ended")
     }
 }
 

@@ -16,7 +16,7 @@ use containrlab_domain::ids::{
 };
 use containrlab_domain::job::{Claim, JobOutcome};
 use containrlab_domain::session::{Origin, Session, SessionCommand, Work};
-use containrlab_store::baselines::{BareBell, connect_on_bells};
+use containrlab_store::baselines::{Backlog, BareBell, connect_on_bells};
 use containrlab_store::live::TICK;
 use containrlab_store::queue::{Queue, QueuedJob};
 use containrlab_store::{NewRunner, Store};
@@ -37,6 +37,9 @@ const LOAD: (usize, Duration) = (8, Duration::from_millis(20));
 /// The same where nothing else goes on.
 const IDLE: (usize, Duration) = (1, Duration::from_millis(5));
 
+/// Jobs of others that wait meanwhile, where many do.
+const OWED: u64 = 20_000;
+
 /// Jobs before those that count: connections and statements are made with the first.
 const WARM_UP: usize = 20;
 
@@ -51,26 +54,36 @@ enum Of {
     Slowest,
 }
 
+/// What else goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    Load,
+    LoadAndBacklog,
+}
+
 /// One figure of a measurement that several share.
 struct Pickup {
     name: &'static str,
     of: Of,
-    load: bool,
-    times: Arc<[OnceCell<Times>; 2]>,
+    meanwhile: Meanwhile,
+    times: Arc<[OnceCell<Times>; 3]>,
 }
 
 /// All figures about picking up.
 pub(super) fn figures() -> Vec<Box<dyn Figure>> {
-    let times = Arc::new([OnceCell::new(), OnceCell::new()]);
-    let figure = |name, of, load| -> Box<dyn Figure> {
-        Box::new(Pickup { name, of, load, times: Arc::clone(&times) })
+    use Meanwhile::{Load, LoadAndBacklog, Nothing};
+    let times = Arc::new([OnceCell::new(), OnceCell::new(), OnceCell::new()]);
+    let figure = |name, of, meanwhile| -> Box<dyn Figure> {
+        Box::new(Pickup { name, of, meanwhile, times: Arc::clone(&times) })
     };
     vec![
-        figure("commit to handler p50, idle", Of::Median, false),
-        figure("commit to handler p99, idle", Of::SlowestHundredth, false),
-        figure("commit to handler p50, under load", Of::Median, true),
-        figure("commit to handler p99, under load", Of::SlowestHundredth, true),
-        figure("commit to handler slowest, by bells alone", Of::Slowest, true),
+        figure("commit to handler p50, idle", Of::Median, Nothing),
+        figure("commit to handler p99, idle", Of::SlowestHundredth, Nothing),
+        figure("commit to handler p50, under load", Of::Median, Load),
+        figure("commit to handler p99, under load", Of::SlowestHundredth, Load),
+        figure("commit to handler slowest, by bells alone", Of::Slowest, Load),
+        figure("commit to handler p99, 20,000 owed", Of::SlowestHundredth, LoadAndBacklog),
     ]
 }
 
@@ -104,9 +117,20 @@ impl Figure for Pickup {
     }
 
     async fn measure(&self, bed: &Bed) -> Result<Measured, Failure> {
-        let (sessions, pause) = if self.load { LOAD } else { IDLE };
-        let times =
-            self.times[usize::from(self.load)].get_or_try_init(|| Times::take(bed, sessions, pause)).await?;
+        let times = self.times[self.meanwhile as usize]
+            .get_or_try_init(|| async {
+                match self.meanwhile {
+                    Meanwhile::Nothing => Times::take(bed, IDLE).await,
+                    Meanwhile::Load => Times::take(bed, LOAD).await,
+                    Meanwhile::LoadAndBacklog => {
+                        let backlog = Backlog::owe(&bed.store, OWED).await?;
+                        let times = Times::take(bed, LOAD).await;
+                        backlog.forget().await?;
+                        times
+                    }
+                }
+            })
+            .await?;
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let at = |times: &[Duration], percent: usize| {
             times
@@ -128,7 +152,7 @@ struct Times {
 }
 
 impl Times {
-    async fn take(bed: &Bed, sessions: usize, pause: Duration) -> Result<Self, Failure> {
+    async fn take(bed: &Bed, (sessions, pause): (usize, Duration)) -> Result<Self, Failure> {
         let settings = bed.store.settings();
         let (api, host) =
             (connect_on_bells(settings.clone()).await?, connect_on_bells(settings.clone()).await?);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use containrlab_store::VerifyReport;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter, stdin, stdout};
 
@@ -60,6 +61,7 @@ async fn import(environment: &Environment, file: &Path) -> Result<(), Failure> {
 async fn verify(environment: &Environment) -> Result<u8, Failure> {
     let store = databases::connect(environment).await?;
     let report = store.verify_ledger(|damage| println!("{damage}")).await?;
-    println!("{} events in {} streams: {} damaged places", report.events, report.streams, report.damages);
+    let VerifyReport { events, streams, labs, damages } = report;
+    println!("{events} events in {streams} streams, {labs} versions of labs: {damages} damaged places");
     Ok(u8::from(report.damages > 0))
 }

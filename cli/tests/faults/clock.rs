@@ -18,7 +18,13 @@ use super::work::{by, exec, lab, request_session, until, until_job, until_ready}
 async fn a_clock_that_is_ten_minutes_wrong_does_no_harm() {
     const SESSIONS: usize = 4;
     // Each runner has to take half of the sessions. Not in such haste that a busy machine would lose a lease.
-    let house = House::start_as(Setup { clocks: vec![600, -600], haste: 3, capacity: SESSIONS / 2 }).await;
+    let house = House::start_as(Setup {
+        clocks: vec![600, -600],
+        haste: 3,
+        capacity: SESSIONS / 2,
+        ..Setup::with(2)
+    })
+    .await;
     let store = house.store().await;
     let learners: Vec<LearnerId> = (0..SESSIONS).map(|_| LearnerId(Uuid::now_v7())).collect();
     let sessions = join_all(learners.iter().map(|learner| request_session(&store, *learner, 1800))).await;

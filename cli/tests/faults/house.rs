@@ -45,12 +45,14 @@ pub(crate) struct Setup {
     pub(crate) clocks: Vec<i64>,
     /// Sandboxes that each runner can hold.
     pub(crate) capacity: usize,
+    /// How its processes are broken; see `containrlab_store::faults`.
+    pub(crate) defect: Option<&'static str>,
 }
 
 impl Setup {
     /// So many runners whose clocks are right.
     pub(crate) fn with(runners: usize) -> Self {
-        Self { haste: HASTE, clocks: vec![0; runners], capacity: 6 }
+        Self { haste: HASTE, clocks: vec![0; runners], capacity: 6, defect: None }
     }
 }
 
@@ -86,7 +88,7 @@ impl House {
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
         let wire = Proxy::before(&services.database_url).await;
         let token = Uuid::new_v4().simple().to_string();
-        let common: BTreeMap<String, String> = [
+        let mut common: BTreeMap<String, String> = [
             ("DATABASE_URL", wire.url().as_str()),
             ("REDIS_URL", &services.redis_url),
             ("RUNNER_TOKEN", &token),
@@ -98,6 +100,7 @@ impl House {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        common.extend(setup.defect.map(|defect| ("CONTAINRLAB_TEST_DEFECT".to_owned(), defect.to_owned())));
         let address = folder.path().join("api.address");
         let mut api =
             Part::new("api", &["api", "--address-file", text(&address)], common.clone(), folder.path());
@@ -374,6 +377,14 @@ impl Part {
         if std::mem::take(&mut self.stopped) {
             self.signal(Signal::CONT);
         }
+    }
+
+    /// Whether it stands still of its own accord: the fault that was armed in it has struck.
+    pub(crate) fn has_stopped(&mut self) -> bool {
+        let stat = self.pid().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
+        let stat = stat.and_then(Result::ok).unwrap_or_default();
+        self.stopped = stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
+        self.stopped
     }
 
     fn signal(&mut self, signal: Signal) {

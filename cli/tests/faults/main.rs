@@ -7,15 +7,18 @@
 
 mod chaos;
 mod clock;
+mod encrypted;
 mod fire;
 mod house;
 mod late;
 mod learners;
 mod outage;
+mod person;
 mod plan;
 mod poison;
 mod services;
 mod shrink;
+mod stopped;
 mod work;
 
 use std::time::Duration;

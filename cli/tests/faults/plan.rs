@@ -124,6 +124,19 @@ impl Plan {
         }
         Self { ticks, faults, commands }
     }
+
+    /// As it is, but over after so many ticks, if it was not before; without what nobody would come to in that time.
+    pub(crate) fn cut(mut self, ticks: usize) -> Self {
+        self.ticks = self.ticks.min(ticks);
+        let end = TICK * u32::try_from(self.ticks).expect("a plan of hours at most");
+        let mut times = [Duration::ZERO; LEARNERS];
+        self.faults.retain(|fault| fault.tick < ticks);
+        self.commands.retain(|command| {
+            times[command.learner] += command.pause;
+            times[command.learner] <= end
+        });
+        self
+    }
 }
 
 /// Chance for one step of one who acts.

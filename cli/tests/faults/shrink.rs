@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 
-/// Leaves out as many of a plan's faults, then of its commands, as it takes for it to still fail; ends when nothing more can be
-/// left out or the time is over. `fails` does a plan and says whether it failed.
+/// Leaves out as many of a plan's faults, then the time after the last of them, then as many of its commands, as it takes for it
+/// to still fail; ends when nothing more can be left out or the time is over. `fails` does a plan and says whether it failed.
 pub(crate) async fn shrink(
     plan: Plan,
     patience: Duration,
@@ -17,6 +17,12 @@ pub(crate) async fn shrink(
     let frame = shortest.clone();
     shortest.faults =
         without(faults, until, async |faults| fails(&Plan { faults, ..frame.clone() }).await).await;
+    if let Some(mended) = shortest.faults.iter().map(|fault| fault.tick + fault.ticks + 1).max() {
+        let shorter = shortest.clone().cut(mended);
+        if Instant::now() < until && shorter != shortest && fails(&shorter).await {
+            shortest = shorter;
+        }
+    }
     let commands = shortest.commands.clone();
     let frame = shortest.clone();
     shortest.commands =

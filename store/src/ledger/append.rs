@@ -10,12 +10,12 @@ use futures::TryFutureExt;
 use futures::future::try_join3;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{DuplicateOf, Ledger, Recorded, StartOf};
+use super::condition::{Condition, Question};
+use super::{DuplicateOf, Ledger, Recorded};
 use crate::rows::{column, signed, to_json};
 use crate::{StoreError, faults};
 
@@ -34,10 +34,6 @@ const INSERT: &str = "insert into events \
      order by e.sequence \
      returning recorded_at, session_id, tx::text as tx";
 
-/// Whether somebody holds the job, by PostgreSQL's clock; the row stays locked, so that it remains true.
-const GUARD: &str = "select lease_until > clock_timestamp() as held from jobs \
-     where state = 'held' and (job_id = $1 or (aggregate_id = $2 and kind = $3)) for update";
-
 /// Why nothing was appended.
 #[derive(Debug)]
 pub(crate) enum AppendError {
@@ -45,8 +41,8 @@ pub(crate) enum AppendError {
     Conflict,
     /// A unique index of a read model says that there is one already.
     Duplicate(DuplicateOf),
-    /// See [`super::CommandError::StillHeld`].
-    StillHeld,
+    /// The condition does not hold.
+    Unmet,
     /// Trouble.
     Store(StoreError),
 }
@@ -95,8 +91,8 @@ pub(crate) struct Append<A: Recorded> {
     pub(crate) id: Uuid,
     /// Sequence of its last event as the caller knows it.
     pub(crate) expected: u64,
-    /// A job that must not be held by anybody.
-    pub(crate) start: Option<StartOf>,
+    /// What else must be so.
+    pub(crate) condition: Option<Condition>,
     /// What to add; not empty.
     pub(crate) events: Vec<A::Event>,
     /// Who, and in which request.
@@ -141,9 +137,10 @@ impl Ledger {
         if let Some(session) = written.session {
             self.live.ring(session);
         }
-        if A::OWES_JOBS {
+        if envelopes.iter().any(|event| A::lets_push(&event.payload)) {
             self.live.ring_outbox();
         }
+        self.live.ring_log();
         Ok(envelopes)
     }
 
@@ -192,15 +189,15 @@ async fn insert<A: Recorded>(
     let lock_parameters: [&(dyn ToSql + Sync); 3] = [&session, &A::TYPE, &append.id];
     let insert_parameters: [&(dyn ToSql + Sync); 8] =
         [&A::TYPE, &append.id, &metadata, &session, &sequences, &types, &versions, &payloads];
-    let guard = match append.start {
-        Some(start) => Some((start, transaction.prepare_cached(GUARD).await?)),
+    let question = match append.condition {
+        Some(condition) => Some(condition.prepare(transaction).await?),
         None => None,
     };
     // Sent one after the other without waiting in between; PostgreSQL works them off in this order. The rows' locks
     // come after the timeline's in every append, so no two of them wait for one another crosswise.
     let (_, (), rows) = try_join3(
         transaction.query(&lock, &lock_parameters).map_err(AppendError::from),
-        refuse_if_held(transaction, append.id, guard),
+        unless_unmet(transaction, append.id, question),
         transaction.query(&insert, &insert_parameters).map_err(AppendError::from),
     )
     .await?;
@@ -212,20 +209,13 @@ async fn insert<A: Recorded>(
     })
 }
 
-async fn refuse_if_held(
+async fn unless_unmet(
     transaction: &Transaction<'_>,
     id: Uuid,
-    guard: Option<(StartOf, Statement)>,
+    question: Option<Question>,
 ) -> Result<(), AppendError> {
-    let Some((start, statement)) = guard else { return Ok(()) };
-    let (job, kind) = match start {
-        StartOf::Job(job) => (Some(job.0), None),
-        StartOf::Only(kind) => (None, Some(kind.as_str())),
-    };
-    for row in transaction.query(&statement, &[&job, &id, &kind]).await? {
-        if column::<Option<bool>>(&row, "held")? == Some(true) {
-            return Err(AppendError::StillHeld);
-        }
+    match question {
+        Some(question) if !question.holds(transaction, id).await? => Err(AppendError::Unmet),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -59,9 +59,9 @@ impl<A: Recorded> EventStore<A> for Ledger {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let append = Append { id: context.id, expected: context.version, start: None, events, metadata };
+        let append = Append { id: context.id, expected: context.version, condition: None, events, metadata };
         self.append::<A>(append).await.map_err(|error| match error {
-            AppendError::Conflict | AppendError::Duplicate(_) | AppendError::StillHeld => {
+            AppendError::Conflict | AppendError::Duplicate(_) | AppendError::Unmet => {
                 AggregateError::AggregateConflict
             }
             AppendError::Store(error) => trouble(error),

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::append::{Append, AppendError};
-use super::{CommandError, Ledger, Recorded};
+use super::{CommandError, Condition, Ledger, Recorded};
 use crate::{Store, StoreError};
 
 /// How often a command is decided anew after somebody else was quicker.
@@ -42,8 +42,20 @@ impl Store {
     where
         A::Command: Clone,
     {
+        let condition = A::start_of(&command).map(Condition::Free);
+        self.execute_if(condition, id, command, by).await?.ok_or(CommandError::StillHeld)
+    }
+
+    /// As [`Store::execute`], but only while a condition holds: `None` when it no longer does.
+    pub(crate) async fn execute_if<A: Recorded>(
+        &self,
+        condition: Option<Condition>,
+        id: Uuid,
+        command: A::Command,
+        by: &Provenance,
+    ) -> Result<Option<Committed<A>>, CommandError<A::Error>> {
         let span = tracing::debug_span!("command", aggregate = A::TYPE, %id, request = %by.request);
-        self.ledger().decide_and_append::<A>(id, command, by).instrument(span).await
+        self.ledger().decide_and_append::<A>(id, command, condition, by).instrument(span).await
     }
 
     /// An aggregate as its events make it, and the sequence of the last one (0: it has none).
@@ -56,26 +68,27 @@ impl Store {
 }
 
 impl Ledger {
+    /// `None` when the condition does not hold.
     async fn decide_and_append<A: Recorded>(
         &self,
         id: Uuid,
         command: A::Command,
+        condition: Option<Condition>,
         by: &Provenance,
-    ) -> Result<Committed<A>, CommandError<A::Error>> {
-        let start = A::start_of(&command);
+    ) -> Result<Option<Committed<A>>, CommandError<A::Error>> {
         for attempt in 0..=RETRIES {
-            let (mut aggregate, expected) = self.replay::<A>(id).await?;
+            let (mut aggregate, expected) = self.replay_further::<A>(id).await?;
             let sink = EventSink::default();
             aggregate.handle(command.clone(), &(), &sink).await.map_err(CommandError::Refused)?;
             let events = sink.collect().await;
             if events.is_empty() {
-                return Ok(Committed { events: Vec::new(), version: expected, aggregate });
+                return Ok(Some(Committed { events: Vec::new(), version: expected, aggregate }));
             }
-            let append = Append { id, expected, start, events, metadata: by.to_metadata() };
+            let append = Append { id, expected, condition, events, metadata: by.to_metadata() };
             match self.append::<A>(append).await {
                 Ok(events) => {
                     let version = expected + events.len() as u64;
-                    return Ok(Committed { events, version, aggregate });
+                    return Ok(Some(Committed { events, version, aggregate }));
                 }
                 Err(AppendError::Conflict) => {
                     tracing::debug!(attempt, "somebody else was quicker; deciding anew");
@@ -84,7 +97,7 @@ impl Ledger {
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
                 Err(AppendError::Duplicate(of)) => return Err(CommandError::Duplicate(of)),
-                Err(AppendError::StillHeld) => return Err(CommandError::StillHeld),
+                Err(AppendError::Unmet) => return Ok(None),
                 Err(AppendError::Store(error)) => return Err(error.into()),
             }
         }

@@ -1,36 +1,43 @@
 //! The event store: streams of events in PostgreSQL, with the rows that follow from them in the same transaction.
 
 mod append;
+mod condition;
 mod event_store;
 mod execute;
+mod known;
 mod load;
 
 use std::fmt;
 use std::future::Future;
 
-use containrlab_domain::ids::{JobId, SessionId};
-use containrlab_domain::job::JobKind;
+use containrlab_domain::ids::SessionId;
 use cqrs_es::{Aggregate, EventEnvelope};
 use deadpool_postgres::{Pool, Transaction};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use condition::StartOf;
+pub(crate) use condition::{Condition, RUNNER_IS_SILENT};
 pub use event_store::StreamContext;
 pub use execute::Committed;
 
 use crate::StoreError;
 use crate::live::Live;
+use known::Known;
 
 /// An aggregate whose events are kept here, and what else is written when they are.
 pub trait Recorded:
     Aggregate<Command: Clone + Send + Sync, Event: 'static, Error: Send + Sync, Services = ()> + Clone + 'static
 {
-    /// Whether its events owe jobs or change them, so that the relay is to look after each of them.
-    const OWES_JOBS: bool;
-
     /// The session on whose timeline the event stands. `None`: the session of the stream's first event, if that has
     /// one.
     fn session_of(id: Uuid, event: &Self::Event) -> Option<SessionId>;
+
+    /// Whether a job can be pushed after the event that could not before: the relay is to look then.
+    fn lets_push(event: &Self::Event) -> bool {
+        let _ = event;
+        false
+    }
 
     /// The job that the command wants to start, if it is a worker's word that it begins: refused while another
     /// worker's lease runs.
@@ -47,15 +54,6 @@ pub trait Recorded:
         event: &EventEnvelope<Self>,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Which job a command wants to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartOf {
-    /// The one with this id.
-    Job(JobId),
-    /// The only one of this kind that the aggregate has.
-    Only(JobKind),
 }
 
 /// What there is already.
@@ -104,10 +102,11 @@ pub enum CommandError<E: std::error::Error> {
 pub struct Ledger {
     pool: Pool,
     live: Live,
+    known: Known,
 }
 
 impl Ledger {
     pub(crate) fn new(pool: Pool, live: Live) -> Self {
-        Self { pool, live }
+        Self { pool, live, known: Known::default() }
     }
 }

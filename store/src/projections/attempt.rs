@@ -24,13 +24,23 @@ const LOCK_NUMBERS: &str =
     "select pg_advisory_xact_lock(hashtextextended('attempts ' || $1::uuid::text || ' ' || $2::text, 0))";
 
 impl Recorded for Attempt {
-    const OWES_JOBS: bool = true;
-
     fn session_of(_: Uuid, event: &AttemptEvent) -> Option<SessionId> {
         match event {
             AttemptEvent::Submitted { session, .. } => Some(*session),
             // The others stand on the timeline of the session that the first one names.
             _ => None,
+        }
+    }
+
+    fn lets_push(event: &AttemptEvent) -> bool {
+        match event {
+            AttemptEvent::Submitted { .. }
+            | AttemptEvent::RejudgeRequested { .. }
+            // The judging itself can begin.
+            | AttemptEvent::SessionSeen { .. } => true,
+            // What has begun waits no longer: there is room in the queue.
+            AttemptEvent::JudgingStarted { .. } | AttemptEvent::RejudgingStarted { .. } => true,
+            _ => false,
         }
     }
 

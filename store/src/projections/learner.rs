@@ -11,8 +11,6 @@ use super::change_one;
 use crate::{Recorded, StoreError};
 
 impl Recorded for Learner {
-    const OWES_JOBS: bool = false;
-
     fn session_of(_: Uuid, _: &LearnerEvent) -> Option<SessionId> {
         None
     }

@@ -19,10 +19,23 @@ use crate::{Recorded, StartOf, StoreError};
 const WHAT: &str = "a session";
 
 impl Recorded for Session {
-    const OWES_JOBS: bool = true;
-
     fn session_of(id: Uuid, _: &SessionEvent) -> Option<SessionId> {
         Some(SessionId(id))
+    }
+
+    fn lets_push(event: &SessionEvent) -> bool {
+        match event {
+            SessionEvent::Requested { .. }
+            | SessionEvent::JobRequested { .. }
+            | SessionEvent::EndRequested { .. }
+            // Judge jobs become free of the session's runner.
+            | SessionEvent::Ended { .. } => true,
+            // What has begun waits no longer: there is room in the queue.
+            SessionEvent::ProvisioningStarted { .. }
+            | SessionEvent::JobStarted { .. }
+            | SessionEvent::EndingStarted { .. } => true,
+            _ => false,
+        }
     }
 
     fn start_of(command: &SessionCommand) -> Option<StartOf> {

@@ -28,8 +28,6 @@ const RENAME: &str = concat!(
 );
 
 impl Recorded for Workspace {
-    const OWES_JOBS: bool = false;
-
     fn session_of(id: Uuid, _: &WorkspaceEvent) -> Option<SessionId> {
         Some(WorkspaceId(id).session())
     }

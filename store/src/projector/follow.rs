@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
+use futures::future::try_join;
 use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 
 use super::log::{Place, events_among, next_stretch};
 use super::{ALL, Projection};
+use crate::round::{Next, rounds, short};
 use crate::rows::column;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, faults};
 
 /// Events that one transaction handles at most: it stays short, and what it holds in memory is bounded.
 const STRETCH: i64 = 10_000;
 
-/// Wait after a failed round.
-const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+/// From a ring to the round, so that one round handles what many commits have written: nobody waits for a count.
+const GATHERING: Duration = Duration::from_millis(100);
+
+/// From when on a process that says nothing loses the build that it has locked.
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
 
 /// A build's checkpoint, locked; whoever finds it locked leaves the build to whom has it.
 const CHECKPOINT: &str = "select tx::text as tx, position from projections \
@@ -43,7 +49,7 @@ pub(super) enum Step {
 }
 
 impl Store {
-    /// Lets all projections follow the log until told to stop: at once after a commit of any process, and every second
+    /// Lets all projections follow the log until told to stop: soon after a commit of this process, and every second
     /// anyway. Any number of processes may do so; for each projection one of them does the work.
     pub fn spawn_projector(&self, shutdown: CancellationToken) -> JoinHandle<()> {
         let store = self.clone();
@@ -53,22 +59,12 @@ impl Store {
     }
 
     async fn project_for_ever(&self) {
-        let mut bell = self.live().outbox();
-        let mut well = true;
-        loop {
-            match self.project_once().await {
-                Ok(_) => {
-                    well = true;
-                    bell.rung().await;
-                }
-                Err(error) => {
-                    if std::mem::replace(&mut well, false) {
-                        tracing::warn!(%error, "the projections do not follow the log; they keep trying");
-                    }
-                    tokio::time::sleep(AFTER_TROUBLE).await;
-                }
-            }
-        }
+        let round = || async {
+            tokio::time::sleep(GATHERING).await;
+            self.project_once().await?;
+            Ok::<_, StoreError>(Next::Rung)
+        };
+        rounds(self.live().log(), "the projections do not follow the log", round).await;
     }
 
     /// Brings all live projections as near to the end of the log as it is settled; gives the number of events handled.
@@ -99,9 +95,12 @@ impl Store {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
         let checkpoint = transaction.prepare_cached(CHECKPOINT).await?;
-        let Some(row) = transaction.query_opt(&checkpoint, &[&projection.name(), &build]).await? else {
-            return Ok(Step::Elsewhere);
-        };
+        let parameters: [&(dyn ToSql + Sync); 2] = [&projection.name(), &build];
+        let short = short(SILENCE);
+        let ((), row) =
+            try_join(transaction.batch_execute(&short), transaction.query_opt(&checkpoint, &parameters))
+                .await?;
+        let Some(row) = row else { return Ok(Step::Elsewhere) };
         let after = Place { tx: column(&row, "tx")?, position: column(&row, "position")? };
         let Some((end, count)) = next_stretch(&transaction, &after, STRETCH).await? else {
             return Ok(Step::UpToDate);
@@ -112,8 +111,7 @@ impl Store {
         }
         let advance = transaction.prepare_cached(ADVANCE).await?;
         transaction.execute(&advance, &[&projection.name(), &build, &end.tx, &end.position, &count]).await?;
-        // A checkpoint that a crash takes back takes its rows with it: nothing is lost by not waiting for the disk.
-        transaction.batch_execute("set local synchronous_commit = off").await?;
+        faults::point("projection_advanced");
         transaction.commit().await?;
         Ok(Step::Advanced(count))
     }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::follow::Step;
+use super::follow::{SILENCE, Step};
 use super::{ALL, Projection, named};
+use crate::round::short;
 use crate::rows::column;
 use crate::{Store, StoreError};
 
@@ -81,6 +82,7 @@ impl Store {
     async fn swap(&self, projection: &dyn Projection, build: i64) -> Result<bool, StoreError> {
         let mut client = self.database().await?;
         let transaction = client.transaction().await?;
+        transaction.batch_execute(&short(SILENCE)).await?;
         // Both stand still from here on. In the order of builds, so that two rebuilds never wait crosswise.
         let lock =
             "select from projections where name = $1 and (live or build = $2) order by build for update";

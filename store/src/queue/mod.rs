@@ -11,9 +11,9 @@
 
 mod backend;
 pub(crate) mod priority;
-mod reconciler;
 mod relay;
 mod status;
+mod wake_ups;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,8 +21,8 @@ use std::str::FromStr;
 use containrlab_domain::ids::{InvalidName, JobId, RunnerId};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use backend::FORGOTTEN;
 pub use backend::WorkerBackend;
-pub use reconciler::{Pace, Reconciled};
 pub use status::{GivenUp, QueueStatus};
 
 /// Jobs that one queue holds in Redis at most: its scripts break at about 8,000, and what waits in PostgreSQL can

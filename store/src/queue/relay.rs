@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use containrlab_domain::ids::JobId;
-use futures::future::try_join;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
@@ -12,9 +11,8 @@ use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-#[cfg(doc)]
-use super::priority;
 use super::{MOST_QUEUED, MOST_QUEUED_OF_WHAT_CAN_WAIT, MOST_QUEUED_PER_LEARNER, Queue, QueuedJob};
+use crate::round::{Next, Round, rounds};
 use crate::rows::{column, word};
 use crate::{Store, StoreError, faults};
 
@@ -25,35 +23,63 @@ const PORTION: i64 = 200;
 const SHARES: [&(dyn ToSql + Sync); 4] =
     [&MOST_QUEUED_PER_LEARNER, &MOST_QUEUED, &PORTION, &MOST_QUEUED_OF_WHAT_CAN_WAIT];
 
-/// Wait after a failed round.
-const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+/// From when on a relay that says nothing loses what it has taken: longer than Redis may take for an answer.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Takes what is to be pushed now, and marks it so; the best of it: priority, then everybody's first job before anybody's second, then
 /// age. What waits in Redis already counts towards a learner's and a queue's share. Redis keeps the order in which it
 /// was told, so of work that can wait hardly any may stand there: whoever comes after it comes soon. Other relays'
 /// rows are skipped.
 ///
-/// Where there is no room, a backlog is not even ranked. `priority > 10`: what can wait, see [`priority::LEARNER_WAITS`].
-const TAKE: &str = "with waiting as materialized ( \
-       select queue, learner_id, priority > 10 as can_wait, count(*) as n from jobs where state = 'queued' \
-       group by queue, learner_id, priority > 10), \
-     taken as materialized (select queue, can_wait, sum(n)::bigint as n from waiting group by queue, can_wait), \
-     numbered as ( \
-       select job_id, queue, learner_id, priority, priority > 10 as can_wait, requested_at, row_number() over ( \
-           partition by queue, learner_id, priority > 10 order by priority, requested_at, job_id) as nth \
-       from jobs where state = 'owed' and available_at <= statement_timestamp() \
-         and queue || (priority > 10) <> all (array( \
-           select queue || can_wait from taken where n >= case when can_wait then $4::bigint else $2::bigint end))), \
+/// A round must not cost more the more is owed. So it goes from queue to queue and from learner to learner by the index, and
+/// looks at the first few jobs of each; a queue that owes much is only looked at when there is room for a whole portion:
+/// until then its workers have enough.
+const TAKE: &str = "with recursive queues as ( \
+       (select queue, can_wait from jobs where state = 'owed' order by queue, can_wait limit 1) \
+       union all \
+       select next.queue, next.can_wait from queues cross join lateral ( \
+         select queue, can_wait from jobs where state = 'owed' and (queue, can_wait) > (queues.queue, queues.can_wait) \
+         order by queue, can_wait limit 1) as next), \
+     rooms as materialized ( \
+       select queue, can_wait, share - taken as room from queues \
+       cross join lateral (select case when can_wait then $4::bigint else $2::bigint end as share) as shares \
+       cross join lateral ( \
+         select count(*) as taken from jobs where state = 'queued' \
+           and jobs.queue = queues.queue and jobs.can_wait = queues.can_wait) as in_redis \
+       cross join lateral ( \
+         select count(*) as owed from ( \
+           select from jobs where state = 'owed' and jobs.queue = queues.queue and jobs.can_wait = queues.can_wait \
+             and available_at <= statement_timestamp() \
+           order by queue, can_wait, available_at limit $3::bigint + 1) as first_few) as ready \
+       where share > taken and owed > 0 \
+         and (owed <= $3::bigint or share - taken >= least($3::bigint, (share + 1) / 2))), \
+     learners as ( \
+       select rooms.*, first.learner_id from rooms cross join lateral ( \
+         select learner_id from jobs where state = 'owed' and jobs.queue = rooms.queue and jobs.can_wait = rooms.can_wait \
+         order by queue, can_wait, learner_id limit 1) as first \
+       union all \
+       select learners.queue, learners.can_wait, room, next.learner_id from learners cross join lateral ( \
+         select learner_id from jobs where state = 'owed' and jobs.queue = learners.queue \
+           and jobs.can_wait = learners.can_wait and jobs.learner_id > learners.learner_id \
+         order by queue, can_wait, learner_id limit 1) as next), \
      ranked as ( \
-       select job_id, queue, priority, can_wait, requested_at, coalesce(waiting.n, 0) + nth as turn \
-       from numbered left join waiting using (queue, learner_id, can_wait) where nth <= $1::bigint), \
+       select queue, can_wait, room, own.*, n + nth as turn from learners \
+       cross join lateral ( \
+         select count(*) as n from jobs where state = 'queued' and jobs.queue = learners.queue \
+           and jobs.can_wait = learners.can_wait and jobs.learner_id = learners.learner_id) as waiting \
+       cross join lateral ( \
+         select job_id, priority, requested_at, row_number() over (order by priority, requested_at, job_id) as nth \
+         from jobs where state = 'owed' and available_at <= statement_timestamp() \
+           and jobs.queue = learners.queue and jobs.can_wait = learners.can_wait \
+           and jobs.learner_id = learners.learner_id and n < $1::bigint \
+         order by priority, requested_at, job_id limit $1::bigint) as own), \
      placed as ( \
-       select job_id, priority, can_wait, turn, requested_at, coalesce(taken.n, 0) + row_number() over ( \
+       select job_id, priority, turn, requested_at, room, row_number() over ( \
            partition by queue, can_wait order by priority, turn, requested_at, job_id) as place \
-       from ranked left join taken using (queue, can_wait) where turn <= $1::bigint), \
+       from ranked where turn <= $1::bigint), \
      best as materialized ( \
        select jobs.job_id, placed.priority, turn, placed.requested_at from jobs join placed using (job_id) \
-       where jobs.state = 'owed' and place <= case when can_wait then $4::bigint else $2::bigint end \
+       where jobs.state = 'owed' and place <= room \
        order by placed.priority, turn, placed.requested_at, job_id limit $3 \
        for update of jobs skip locked) \
      update jobs set state = 'queued', queued_at = clock_timestamp(), push_id = replace(gen_random_uuid()::text, '-', '') \
@@ -71,7 +97,8 @@ const PUSH: &str = "for i = 2, #ARGV, 2 do \
      redis.call('publish', KEYS[4], ARGV[1])";
 
 impl Store {
-    /// Pushes owed jobs until told to stop: at once after a commit of any process, and every second anyway.
+    /// Pushes owed jobs until told to stop: at once after a commit of this process, or of another that does not relay by
+    /// itself, and every second anyway.
     pub fn spawn_relay(&self, shutdown: CancellationToken) -> JoinHandle<()> {
         let store = self.clone();
         tokio::spawn(async move {
@@ -80,25 +107,12 @@ impl Store {
     }
 
     async fn relay_for_ever(&self) {
-        let mut bell = self.live().outbox();
-        let mut well = true;
-        loop {
-            match self.relay_once().await {
-                Ok(pushed) => {
-                    well = true;
-                    // A full portion: there may be more.
-                    if pushed < PORTION as usize {
-                        bell.rung().await;
-                    }
-                }
-                Err(error) => {
-                    if std::mem::replace(&mut well, false) {
-                        tracing::warn!(%error, "the relay cannot push jobs; it keeps trying");
-                    }
-                    tokio::time::sleep(AFTER_TROUBLE).await;
-                }
-            }
-        }
+        let round = || async {
+            let pushed = self.relay_once().await?;
+            // A full portion: there may be more.
+            Ok::<_, StoreError>(if pushed < PORTION as usize { Next::Rung } else { Next::Now })
+        };
+        rounds(self.live().outbox(), "the relay cannot push jobs", round).await;
     }
 
     /// One round of the relay; gives the number of jobs pushed.
@@ -109,21 +123,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; what was not pushed stays owed.
     pub async fn relay_once(&self) -> Result<usize, StoreError> {
-        let mut client = self.database().await?;
-        let transaction = client.transaction().await?;
-        let take = transaction.prepare_cached(TAKE).await?;
-        // Sent together. What this transaction says can be found out again, so its commit need not wait for the disk.
-        let hurry = transaction.batch_execute("set local synchronous_commit = off");
-        let ((), rows) = try_join(hurry, transaction.query(&take, &SHARES)).await?;
+        let client = self.relay_database().await?;
+        let take = client.prepare_cached(TAKE).await?;
+        let (round, rows) = Round::begin(client, SILENCE, &take, &SHARES).await?;
         if rows.is_empty() {
+            round.roll_back().await?;
             return Ok(0);
         }
         let mut jobs: Vec<OwedJob> = rows.iter().map(OwedJob::read).collect::<Result<_, _>>()?;
         jobs.sort_unstable_by_key(|owed| owed.place);
         faults::point("relay_marked");
-        self.push(&jobs).await?;
+        if let Err(error) = self.push(&jobs).await {
+            round.roll_back().await?;
+            return Err(error);
+        }
         faults::point("relay_pushed");
-        transaction.commit().await?;
+        round.commit().await?;
         faults::point("relay_committed");
         Ok(jobs.len())
     }
@@ -134,7 +149,7 @@ impl Store {
     /// [`StoreError`] when it can't be asked.
     #[cfg(feature = "testing")]
     pub async fn relay_plan(&self) -> Result<String, StoreError> {
-        let mut client = self.database().await?;
+        let mut client = self.relay_database().await?;
         let transaction = client.transaction().await?;
         let rows = transaction.query(&format!("explain (analyze, buffers) {TAKE}"), &SHARES).await?;
         transaction.rollback().await?;

@@ -6,7 +6,6 @@ use containrlab_domain::job::MAX_STARTS;
 use containrlab_domain::learner::Learner;
 use containrlab_domain::session::Session;
 use containrlab_domain::workspace::Workspace;
-use cqrs_es::persist::SerializedEvent;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -171,15 +170,6 @@ async fn dump(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> 
 
 async fn apply<A: Recorded>(transaction: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
     let (id, at): (Uuid, Timestamp) = (column(row, "aggregate_id")?, column(row, "recorded_at")?);
-    let sequence: i64 = column(row, "sequence")?;
-    let stored = SerializedEvent::new(
-        id.to_string(),
-        usize::try_from(sequence).map_err(|error| StoreError::damaged("a sequence", error))?,
-        A::TYPE.to_owned(),
-        column(row, "event_type")?,
-        column(row, "event_version")?,
-        column(row, "payload")?,
-        column(row, "metadata")?,
-    );
+    let stored = upcasters::stored(row, A::TYPE, id)?;
     A::project(transaction, id, &upcasters::lift::<A>(stored)?, at).await
 }

@@ -1,16 +1,18 @@
 //! The ledger to a file.
 
+use deadpool_postgres::Transaction;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio_postgres::{IsolationLevel, Row, Transaction};
+use tokio_postgres::Row;
 
 use super::Moved;
 use super::line::{EventLine, FORMAT, Line};
+use super::portions::{Portions, snapshot};
 use crate::rows::{column, json, word};
 use crate::{Store, StoreError};
 
 const BLOBS: &str = "select hash, bytes from blobs order by hash";
 const TREES: &str = "select hash, manifest from trees order by hash";
-const LABS: &str = "select lab_slug, version, files from lab_versions order by lab_slug, kept_at";
+const LABS: &str = "select lab_slug, version, files, kept_at from lab_versions order by lab_slug, kept_at";
 const EVENTS: &str = "select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
        metadata, session_id, recorded_at \
      from events order by position";
@@ -31,14 +33,7 @@ impl Store {
         writer: &mut W,
     ) -> Result<Moved, StoreError> {
         let mut client = self.database().await?;
-        let transaction = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
-        // Whoever takes the lines may be slow.
-        transaction.batch_execute("set local idle_in_transaction_session_timeout = 0").await?;
+        let transaction = snapshot(&mut client).await?;
         let mut moved = Moved::default();
         write(writer, &Line::Ledger { format: FORMAT }).await?;
         moved.blobs = write_all(&transaction, BLOBS, BLOBS_AT_ONCE, writer, |row| {
@@ -54,6 +49,7 @@ impl Store {
                 slug: word(row, "lab_slug")?,
                 version: word(row, "version")?,
                 files: json(row, "files")?,
+                kept_at: column(row, "kept_at")?,
             })
         })
         .await?;
@@ -87,19 +83,15 @@ async fn write_all<W: AsyncWrite + Unpin + Send>(
     writer: &mut W,
     line: impl Fn(&Row) -> Result<Line, StoreError>,
 ) -> Result<u64, StoreError> {
-    let statement = transaction.prepare(sql).await?;
-    let portal = transaction.bind(&statement, &[]).await?;
+    let portions = Portions::of(transaction, sql, at_once).await?;
     let mut count = 0;
-    loop {
-        let rows = transaction.query_portal(&portal, at_once).await?;
-        if rows.is_empty() {
-            return Ok(count);
-        }
+    while let Some(rows) = portions.next().await? {
         for row in &rows {
             write(writer, &line(row)?).await?;
         }
         count += rows.len() as u64;
     }
+    Ok(count)
 }
 
 async fn write<W: AsyncWrite + Unpin + Send>(writer: &mut W, line: &Line) -> Result<(), StoreError> {

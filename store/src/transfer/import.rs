@@ -9,9 +9,11 @@ use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 use deadpool_postgres::Transaction;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+use tokio_postgres::types::ToSql;
 
 use super::Moved;
 use super::line::{EventLine, FORMAT, FORMAT_WITHOUT_LABS, Line};
+use crate::lab_versions::{files_named, must_be};
 use crate::ledger::Recorded;
 use crate::rows::{column, to_json};
 use crate::{Store, StoreError, upcasters};
@@ -148,15 +150,19 @@ impl Import<'_> {
                 self.transaction.execute(&statement, &[&hash.as_str(), &to_json(&manifest)?]).await?;
                 self.moved.trees += 1;
             }
-            Line::Lab { slug, version, files } => {
+            Line::Lab { slug, version, files, kept_at } => {
                 let statement = self
                     .transaction
                     .prepare_cached(
-                        "insert into lab_versions (lab_slug, version, files) values ($1, $2, $3) on conflict do nothing",
+                        "insert into lab_versions (lab_slug, version, files, kept_at) \
+                         values ($1, $2, $3, coalesce($4, clock_timestamp())) on conflict do nothing",
                     )
                     .await?;
-                let (slug, version) = (slug.as_str(), version.as_str());
-                self.transaction.execute(&statement, &[&slug, &version, &to_json(&files)?]).await?;
+                let parameters: [&(dyn ToSql + Sync); 4] =
+                    [&slug.as_str(), &version.as_str(), &to_json(&files)?, &kept_at];
+                self.transaction.execute(&statement, &parameters).await?;
+                let client: &tokio_postgres::Transaction<'_> = self.transaction;
+                must_be(&files_named(client, files).await?, &slug, &version)?;
                 self.moved.labs += 1;
             }
             Line::Event(event) => {

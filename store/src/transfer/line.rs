@@ -34,7 +34,14 @@ pub(super) enum Line {
     /// A frozen workspace.
     Tree { hash: TreeHash, manifest: Tree },
     /// A version of a lab: the hashes of its files, by path.
-    Lab { slug: LabSlug, version: LabVersion, files: BTreeMap<String, BlobHash> },
+    Lab {
+        slug: LabSlug,
+        version: LabVersion,
+        files: BTreeMap<String, BlobHash>,
+        /// Since when it was kept; older files do not say so.
+        #[serde(default)]
+        kept_at: Option<Timestamp>,
+    },
     /// An event as it was written.
     Event(EventLine),
     /// The last.

@@ -1,13 +1,14 @@
 //! The ledger as a file: exported, imported into an empty database, and looked through for damage.
 //!
-//! A file holds one JSON document a line: a head, all blobs, all trees, all events in the order of their positions,
-//! and an end that says how many of each there were, so that a file that was cut off is not taken for whole. Both ways go line by
+//! A file holds one JSON document a line: a head, all blobs, all trees, all versions of labs, all events in the order of
+//! their positions, and an end that says how many of each there were, so that a file that was cut off is not taken for whole. Both ways go line by
 //! line, so neither's memory grows with the ledger. What is not derived from events and not named by their hashes
 //! (recordings, sign-ins, runners) stays where it is.
 
 mod export;
 mod import;
 mod line;
+mod portions;
 mod verify;
 
 use std::fmt;

@@ -86,8 +86,7 @@ async fn old_answers_are_forgotten() {
     }
     let sql = "update idempotency_keys set created_at = created_at - interval '25 hours' where key = 'old'";
     store.sql().await.execute(sql, &[]).await.unwrap();
-    let found =
-        Store::reconcile(&store, containrlab_store::queue::Pace::default(), false).await.unwrap().unwrap();
+    let found = Store::reconcile(&store, containrlab_store::Pace::default(), false).await.unwrap().unwrap();
     assert_eq!(found.answers, 1);
     mine(store.claim_request(ada, "old", &ASKED).await.unwrap());
     assert_eq!(store.claim_request(ada, "new", &ASKED).await.unwrap(), KeyedRequest::Answered(answer()));

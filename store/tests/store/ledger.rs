@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use containrlab_domain::ids::{BlobHash, JobId, LearnerId, SessionId, WorkspaceId};
+use containrlab_domain::job::JobOutcome;
 use containrlab_domain::learner::{Learner, LearnerCommand, LearnerEvent, Provider};
 use containrlab_domain::session::{Origin, Session, SessionCommand, SessionError, SessionEvent};
 use containrlab_domain::workspace::{
@@ -14,7 +15,7 @@ use cqrs_es::{AggregateContext, AggregateError, EventStore};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use crate::support::{by, learner, ready, request, requested, runner};
+use crate::support::{by, claim, exec, learner, ready, request, requested, runner, start};
 
 fn register(id: Uuid, subject: &str) -> LearnerCommand {
     LearnerCommand::Register {
@@ -215,4 +216,35 @@ async fn a_database_without_tables_says_what_to_do() {
     store.sql().await.batch_execute("drop table sessions").await.unwrap();
     let error = store.session(SessionId(Uuid::new_v4())).await.unwrap_err();
     assert!(error.to_string().contains("containrlab migrate"), "{error}");
+}
+
+/// A process remembers what it has read, and must not trust it when the database was set back to an earlier moment.
+#[tokio::test]
+async fn a_stream_that_was_set_back_goes_on_from_where_it_is() {
+    let store = TestStore::new().await;
+    let runner = runner(&store).await;
+    let session = ready(&store, learner(), "lab1", runner).await;
+    let (first, claim) = (exec(&store, session).await, claim(runner));
+    store.execute::<Session>(session.0, start(first, &claim), &by()).await.unwrap();
+    let outcome = JobOutcome::Exited { code: 0, milliseconds: 1 };
+    let finish = SessionCommand::FinishJob { job: first, lease: claim.lease, outcome };
+    store.execute::<Session>(session.0, finish, &by()).await.unwrap();
+    // Another process goes on; this one reads what is new to it.
+    let other = store.another().await;
+    let second = exec(&other, session).await;
+    store.execute::<Session>(session.0, start(second, &claim), &by()).await.unwrap();
+    assert_eq!(store.load::<Session>(session.0).await.unwrap().1, 8);
+
+    // As a backup would have it that was made after the first job was asked for.
+    let sql = store.sql().await;
+    sql.execute("delete from events where aggregate_type = 'session' and sequence > 4", &[]).await.unwrap();
+    sql.batch_execute("update jobs set state = 'owed', lease = null, lease_until = null").await.unwrap();
+    sql.execute("delete from jobs where job_id = $1", &[&second.0]).await.unwrap();
+    for store in [&*store, &other] {
+        let refused = store.execute::<Session>(session.0, start(second, &claim), &by()).await;
+        assert!(matches!(refused, Err(CommandError::Refused(_))), "{refused:?}");
+    }
+    let started = store.execute::<Session>(session.0, start(first, &claim), &by()).await.unwrap();
+    assert_eq!(started.version, 5, "without a gap");
+    assert_eq!(store.verify_ledger(|damage| panic!("{damage}")).await.unwrap().events, 5);
 }

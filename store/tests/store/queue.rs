@@ -1,14 +1,16 @@
 //! The way of a job from the outbox through Redis to a worker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
 use containrlab_domain::ids::{JobId, RunnerId, SessionId};
 use containrlab_domain::session::{Session, SessionCommand, Work};
-use containrlab_store::queue::{Pace, Queue, QueuedJob};
+use containrlab_store::baselines::connect_on_bells;
+use containrlab_store::queue::{Queue, QueuedJob};
 use containrlab_store::testing::TestStore;
-use containrlab_store::{JobRowState, Store};
+use containrlab_store::{JobRowState, Pace, Store};
 use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +122,44 @@ async fn a_worker_has_a_job_soon_after_its_commit() {
     println!("pick-up after commit: p50 {:?}, max {:?}", waits[10], waits[19]);
     // Polling alone would make it half a second; this leaves room for a busy machine.
     assert!(waits[10] < Duration::from_millis(250), "median of {waits:?}");
+}
+
+/// Nobody is woken by a clock here: a ring that comes while a worker looks into its queue is not forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_job_waits_for_a_clock() {
+    const SESSIONS: usize = 8;
+    const JOBS: usize = 25;
+    let store = TestStore::new().await;
+    let (api, host) = tokio::try_join!(
+        connect_on_bells(store.settings().clone()),
+        connect_on_bells(store.settings().clone())
+    )
+    .unwrap();
+    let shutdown = CancellationToken::new();
+    let _stop = shutdown.clone().drop_guard();
+    api.spawn_relay(shutdown.clone());
+    host.spawn_relay(shutdown.clone());
+    let runner = runner(&store).await;
+    let mut seen = worker(&host, Queue::Runner(runner), shutdown.clone());
+    let sessions = (0..SESSIONS).map(|_| ready(&store, learner(), "lab1", runner));
+    let sessions = futures::future::join_all(sessions).await;
+    let mut asked = HashMap::new();
+    for session in &sessions {
+        asked.insert(exec(&api, *session).await, *session);
+    }
+    let mut left = SESSIONS * JOBS;
+    while left > 0 {
+        let waited = tokio::time::timeout(Duration::from_secs(20), seen.recv()).await;
+        let job = waited.unwrap_or_else(|_| panic!("{left} jobs are left, and no bell brings them")).unwrap();
+        // Redis may bring it twice.
+        let Some(session) = asked.remove(&job) else { continue };
+        finish(&host, session, job, runner).await;
+        left -= 1;
+        if left >= SESSIONS {
+            asked.insert(exec(&api, session).await, session);
+        }
+    }
+    assert!(asked.is_empty());
 }
 
 async fn finish(store: &Store, session: SessionId, job: JobId, runner: RunnerId) {

@@ -7,9 +7,9 @@ use containrlab_domain::ids::{JobId, RecordingId, RunnerId};
 use containrlab_domain::job::{Claim, JobOutcome, MAX_STARTS};
 use containrlab_domain::session::{EndReason, Phase, Session, SessionCommand, SessionEvent};
 use containrlab_domain::verdict::VerdictStatus;
-use containrlab_store::queue::{Pace, Queue, Reconciled};
+use containrlab_store::queue::Queue;
 use containrlab_store::testing::TestStore;
-use containrlab_store::{JobRowState, RunnerState, Store};
+use containrlab_store::{JobRowState, Pace, Reconciled, RunnerState, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -242,6 +242,32 @@ async fn a_runner_speaks_or_must_register() {
     assert_eq!(store.runners().await.unwrap().len(), 1);
 }
 
+/// The reconciler has found a session whose time is up; before it says so, the session was extended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_was_extended_in_the_last_moment_goes_on() {
+    let store = TestStore::new().await;
+    let runner = runner(&store).await;
+    let session = ready_for(&store, learner(), "lab1", runner, 0).await;
+    let mut client = store.sql().await;
+    let extending = client.transaction().await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))";
+    extending.execute(lock, &[&session.0]).await.unwrap();
+    let other = store.another().await;
+    let reconciling = tokio::spawn(async move { reconcile(&other).await });
+    eventually("the reconciler has something to say", async || {
+        let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
+            and database = (select oid from pg_database where datname = current_database())";
+        store.sql().await.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 1
+    })
+    .await;
+    let later =
+        "update sessions set expires_at = clock_timestamp() + interval '1 hour' where session_id = $1";
+    extending.execute(later, &[&session.0]).await.unwrap();
+    extending.commit().await.unwrap();
+    assert_eq!(reconciling.await.unwrap().expired, 0);
+    assert_eq!(store.session(session).await.unwrap().unwrap().phase, Phase::Ready);
+}
+
 #[tokio::test]
 async fn one_at_a_time_reconciles() {
     let store = TestStore::new().await;
@@ -298,6 +324,7 @@ async fn one_damaged_session_does_not_keep_the_others_from_their_end() {
     let sound = ready_for(&store, learner(), "lab1", runner, 0).await;
     let sql = "update events set payload = '{}' where aggregate_id = $1 and sequence = 2";
     store.sql().await.execute(sql, &[&damaged.0]).await.unwrap();
-    reconcile(&store).await;
+    // Of a process that has not read it before.
+    reconcile(&store.another().await).await;
     assert_eq!(store.session(sound).await.unwrap().unwrap().phase, Phase::Ending);
 }

@@ -11,6 +11,7 @@ use containrlab_domain::verdict::Verdict;
 use containrlab_domain::workspace::{
     Expected, FileEntry, Tree, Workspace, WorkspaceCommand, WorkspaceLimits, WorkspacePath,
 };
+use containrlab_store::labs::LabCatalog;
 use containrlab_store::testing::{TestStore, read_models};
 use containrlab_store::{Damage, JobRow, JobRowState, Moved, Store, StoreError};
 use rand::rngs::StdRng;
@@ -201,6 +202,12 @@ async fn rows(store: &Store) -> Vec<String> {
     read_models(store).await.unwrap().into_iter().map(state).collect()
 }
 
+/// The labs of this repository.
+fn labs() -> LabCatalog {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../labs");
+    LabCatalog::load(folder.as_ref()).expect("the labs are in order")
+}
+
 async fn exported(store: &Store) -> (Vec<u8>, Moved) {
     let mut file = Vec::new();
     let moved = store.export_ledger(&mut file).await.unwrap();
@@ -216,8 +223,17 @@ async fn an_imported_ledger_answers_as_the_one_that_was_exported() {
     for _ in 0..4 {
         traces.push(live(&old, &mut random, runner).await);
     }
+    let labs = labs();
+    old.keep_labs(&labs).await.unwrap();
     let (file, moved) = exported(&old).await;
+    assert_eq!(moved.labs, labs.all().len() as u64);
     assert_eq!(new.import_ledger(&mut file.as_slice()).await.unwrap(), moved);
+    for loaded in labs.all() {
+        let slug = &loaded.lab.slug;
+        assert_eq!(new.lab_versions(slug).await.unwrap(), old.lab_versions(slug).await.unwrap());
+        let files = new.lab_files(slug, &loaded.version).await.unwrap();
+        assert_eq!(files.as_ref(), Some(&loaded.files));
+    }
     for trace in &traces {
         let (before, after) = (answers(&old, trace).await, answers(&new, trace).await);
         for (before, after) in before.iter().zip(&after) {
@@ -237,7 +253,8 @@ async fn an_imported_ledger_answers_as_the_one_that_was_exported() {
     assert!(!counted.is_empty());
     assert_eq!(counted, new.lab_statistics().await.unwrap());
     // The copy is as whole as the original, and exports to the same lines.
-    assert_eq!(new.verify_ledger(|damage| panic!("{damage}")).await.unwrap().events, moved.events);
+    let report = new.verify_ledger(|damage| panic!("{damage}")).await.unwrap();
+    assert_eq!((report.events, report.labs), (moved.events, moved.labs));
     assert!(exported(&new).await.0 == file, "the copy exports to other lines");
     // What was open is owed, and life goes on.
     let sql = new.sql().await;
@@ -261,6 +278,9 @@ async fn what_cannot_be_taken_whole_is_not_taken_at_all() {
     let runner = runner(&old).await;
     let session = ready(&old, learner(), "lab1", runner).await;
     open(&old, session).await;
+    let labs = labs();
+    let lab1 = labs.get(&lab("lab1").slug).expect("lab1");
+    old.keep_lab(lab1).await.unwrap();
     let (file, _) = exported(&old).await;
     let text = String::from_utf8(file.clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -275,6 +295,7 @@ async fn what_cannot_be_taken_whole_is_not_taken_at_all() {
         (without(blob), "the bytes of blob"),
         (without(lines.len() - 2), "promises"),
         (text.replacen("RlJPTSBzY3JhdGNoCg==", "RlJPTSBzY3JhdGNoIQ==", 1), "another hash"),
+        (text.replacen(lab1.version.as_str(), &"e".repeat(64), 1), "its files have another hash"),
         (text.replacen("\"format\":2", "\"format\":99", 1), "99"),
         (text.replacen("\"aggregate_type\":\"session\"", "\"aggregate_type\":\"comet\"", 1), "comet"),
         ("hello\n".to_owned(), "line 1"),
@@ -340,4 +361,32 @@ async fn damage_is_found_and_named() {
     assert_eq!(count(|damage| matches!(damage, Damage::WrongTree { .. })), 1);
     assert_eq!(count(|damage| matches!(damage, Damage::MissingTree { .. })), 1);
     assert_eq!(damages.len(), 7, "{damages:?}");
+}
+
+#[tokio::test]
+async fn damage_to_the_labs_is_found_too() {
+    let store = TestStore::new().await;
+    let labs = labs();
+    store.keep_labs(&labs).await.unwrap();
+    let report = store.verify_ledger(|damage| panic!("{damage}")).await.unwrap();
+    assert_eq!((report.labs, report.events), (labs.all().len() as u64, 0));
+
+    let sql = store.sql().await;
+    // One file of one lab is gone, another lab has the files of a third.
+    sql.batch_execute(
+        "delete from blobs where hash = (select files ->> 'lab.toml' from lab_versions where lab_slug = 'lab1'); \
+         update lab_versions set files = (select files from lab_versions where lab_slug = 'lab3') where lab_slug = 'lab2'",
+    )
+    .await
+    .unwrap();
+    let mut damages = Vec::new();
+    let report = store.verify_ledger(|damage| damages.push(damage)).await.unwrap();
+    assert_eq!((report.damages, damages.len()), (2, 2), "{damages:?}");
+    let lab1 = &labs.get(&lab("lab1").slug).unwrap().version;
+    assert!(
+        matches!(&damages[0], Damage::MissingBlob { named_by, .. } if *named_by == format!("lab lab1 in version {lab1}")),
+        "{damages:?}"
+    );
+    assert!(matches!(&damages[1], Damage::WrongLab { slug, .. } if slug.as_str() == "lab2"), "{damages:?}");
+    assert!(damages[1].to_string().contains("lab2"));
 }

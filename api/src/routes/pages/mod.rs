@@ -2,6 +2,7 @@
 //! follows as events; posted plainly, it is answered with the page to go on with.
 
 mod attempts;
+mod buttons;
 mod labs;
 mod ports;
 mod session;
@@ -34,12 +35,12 @@ pub(crate) fn router() -> Router<App> {
         .route("/sessions/{id}", get(session::page))
         .route("/sessions/{id}/live", get(session::live))
         .route("/sessions/{id}/ports/{port}", get(ports::open))
-        .route("/sessions/{id}/build", post(session::build))
-        .route("/sessions/{id}/run", post(session::run))
-        .route("/sessions/{id}/submit", post(session::submit))
-        .route("/sessions/{id}/hints", post(session::hint))
-        .route("/sessions/{id}/extend", post(session::extend))
-        .route("/sessions/{id}/end", post(session::end))
+        .route("/sessions/{id}/build", post(buttons::build))
+        .route("/sessions/{id}/run", post(buttons::run))
+        .route("/sessions/{id}/submit", post(buttons::submit))
+        .route("/sessions/{id}/hints", post(buttons::hint))
+        .route("/sessions/{id}/extend", post(buttons::extend))
+        .route("/sessions/{id}/end", post(buttons::end))
         .route("/attempts", get(attempts::list))
         .route("/attempts/{id}", get(attempts::page))
         .route("/static/{*path}", get(static_files::serve))

@@ -1,16 +1,15 @@
-//! The session page, its live stream and its buttons.
+//! The session page and its live stream.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{Html, Response};
-use containrlab_domain::session::Work;
 use containrlab_web_templates::{LogPartial, Nav, SessionPage, TrustedHtml};
 use serde::Deserialize;
 
-use super::{done, page as html, shell};
-use crate::extract::{Asker, FormBody, IdempotencyKey, OwnSession, QueryParams, SignedIn};
+use super::{page as html, shell};
+use crate::extract::{OwnSession, QueryParams, SignedIn};
 use crate::live::{self, Cut, LogCursor, LogTail, Snapshot, TimelineTail};
-use crate::services::{hints, jobs, lifecycle, reads, submit as submission};
+use crate::services::reads;
 use crate::state::App;
 use crate::{Error, markdown, view};
 
@@ -71,106 +70,4 @@ pub(super) async fn live(
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let cursor = last.unwrap_or(&query.after).parse().unwrap_or_default();
     live::page_stream(app, session.session_id, cursor).await
-}
-
-#[derive(Deserialize)]
-pub(super) struct ActionForm {
-    #[serde(default)]
-    idempotency_key: Option<String>,
-}
-
-/// `POST /sessions/{id}/build`.
-pub(super) async fn build(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-    FormBody(form): FormBody<ActionForm>,
-) -> Result<Response, Error> {
-    let work = jobs::build_of(&session, None);
-    act(&app, &asker, &session, work, form, &headers).await
-}
-
-/// `POST /sessions/{id}/run`.
-pub(super) async fn run(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-    FormBody(form): FormBody<ActionForm>,
-) -> Result<Response, Error> {
-    let work = jobs::run_of(&app, &session, None, None);
-    act(&app, &asker, &session, work, form, &headers).await
-}
-
-async fn act(
-    app: &App,
-    asker: &Asker,
-    session: &containrlab_store::SessionRow,
-    work: Work,
-    form: ActionForm,
-    headers: &HeaderMap,
-) -> Result<Response, Error> {
-    let key = IdempotencyKey::of_field(form.idempotency_key)?;
-    jobs::request(app, asker, session, work, &key).await?;
-    done(headers, &format!("/sessions/{}", session.session_id))
-}
-
-/// `POST /sessions/{id}/submit`.
-pub(super) async fn submit(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-    FormBody(form): FormBody<ActionForm>,
-) -> Result<Response, Error> {
-    let key = IdempotencyKey::of_field(form.idempotency_key)?;
-    submission::submit(&app, &asker, &session, &key).await?;
-    done(&headers, &format!("/sessions/{}", session.session_id))
-}
-
-#[derive(Deserialize)]
-pub(super) struct HintForm {
-    /// The check; empty for the whole lab.
-    #[serde(default)]
-    check: String,
-    number: u32,
-}
-
-/// `POST /sessions/{id}/hints`.
-pub(super) async fn hint(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-    FormBody(form): FormBody<HintForm>,
-) -> Result<Response, Error> {
-    let check = Some(form.check.as_str()).filter(|check| !check.is_empty());
-    let lab = hints::lab_of(&app, &session)?;
-    hints::show(&app, &asker, &session, lab, check, Some(form.number)).await?;
-    done(&headers, &format!("/sessions/{}", session.session_id))
-}
-
-/// `POST /sessions/{id}/extend`.
-pub(super) async fn extend(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-    FormBody(form): FormBody<ActionForm>,
-) -> Result<Response, Error> {
-    let key = IdempotencyKey::of_field(form.idempotency_key)?;
-    lifecycle::extend(&app, &asker, &session, &key).await?;
-    done(&headers, &format!("/sessions/{}", session.session_id))
-}
-
-/// `POST /sessions/{id}/end`.
-pub(super) async fn end(
-    State(app): State<App>,
-    asker: Asker,
-    OwnSession(session): OwnSession,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    lifecycle::end(&app, &asker, &session).await?;
-    done(&headers, &format!("/sessions/{}", session.session_id))
 }
