@@ -42,7 +42,6 @@ fn figures() -> Vec<Box<dyn Figure>> {
     figures.extend([Box::new(memory::Many) as Box<dyn Figure>, Box::new(builds::Build)]);
     figures.push(Box::new(judgement::Judgement));
     figures.push(Box::new(static_checks::Promise));
-    figures.push(Box::new(static_checks::BesideReader));
     figures
 }
 

@@ -40,9 +40,6 @@ const CHECKS: [&str; 16] = [
 /// Milliseconds for all static checks of a Dockerfile of 200 lines, beside the one that we promise.
 pub(super) struct Promise;
 
-/// The same, beside how long the crate `parse-dockerfile` takes to only read that file.
-pub(super) struct BesideReader;
-
 #[async_trait]
 impl Figure for Promise {
     fn name(&self) -> &'static str {
@@ -67,46 +64,6 @@ impl Figure for Promise {
 
     async fn measure(&self, _: &Bed) -> Result<Measured, Failure> {
         Ok(Measured { ours: judging()?, baseline: 1.0 })
-    }
-}
-
-#[async_trait]
-impl Figure for BesideReader {
-    fn name(&self) -> &'static str {
-        "static checks beside mere reading"
-    }
-
-    fn unit(&self) -> &'static str {
-        "ms"
-    }
-
-    fn better(&self) -> Better {
-        Better::Less
-    }
-
-    fn baseline(&self) -> &'static str {
-        "parse-dockerfile, reading"
-    }
-
-    // Sixteen checks follow variables, stages and files, each on its own; reading alone looks at each byte once.
-    fn target_ratio(&self) -> f64 {
-        50.0
-    }
-
-    async fn measure(&self, _: &Bed) -> Result<Measured, Failure> {
-        let text = dockerfile();
-        let read = || {
-            let instructions =
-                parse_dockerfile::parse_iter(&text).map_err(|error| Failure::Plain(error.to_string()))?;
-            let mut count = 0;
-            for instruction in instructions {
-                instruction.map_err(|error| Failure::Plain(error.to_string()))?;
-                count += 1;
-            }
-            Ok(count)
-        };
-        let baseline = median_ms(read)?;
-        Ok(Measured { ours: judging()?, baseline })
     }
 }
 

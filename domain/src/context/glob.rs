@@ -6,6 +6,9 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoGlob {
     tokens: Vec<Token>,
+    /// The longest text that stands in it as it is. A path without that is no match, which is quickly seen; most paths are none of
+    /// most patterns.
+    text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,25 +40,39 @@ impl GoGlob {
     /// assert!(!glob.matches("a/requirements.txt"));
     /// ```
     pub fn new(pattern: &str) -> Option<Self> {
-        tokens(pattern, false).map(|tokens| Self { tokens })
+        tokens(pattern, false).map(Self::of)
     }
 
     /// Like [`GoGlob::new`], with `**` as `.dockerignore` has it.
     pub(super) fn with_double_star(pattern: &str) -> Option<Self> {
-        tokens(pattern, true).map(|tokens| Self { tokens })
+        tokens(pattern, true).map(Self::of)
+    }
+
+    fn of(tokens: Vec<Token>) -> Self {
+        let runs = tokens.split(|token| !matches!(token, Token::Literal(_)));
+        let text = runs.max_by_key(|run| run.len()).unwrap_or_default();
+        let letter = |token: &Token| match token {
+            Token::Literal(letter) => Some(*letter),
+            _ => None,
+        };
+        Self { text: text.iter().filter_map(letter).collect(), tokens }
     }
 
     /// Whether it matches a whole path. Takes time in proportion to the pattern times the path, whatever they are.
     pub fn matches(&self, path: &str) -> bool {
+        if !path.contains(self.text.as_str()) {
+            return false;
+        }
         let count = self.tokens.len();
         // before[n]: the path so far can be matched by the first n tokens; within[n]: token n, a run of folders, has begun.
         let mut before = vec![false; count + 1];
         let mut within = vec![false; count];
+        let (mut next, mut still_within) = (before.clone(), within.clone());
         before[0] = true;
         self.skip_empty(&mut before);
         for c in path.chars() {
-            let mut next = vec![false; count + 1];
-            let mut still_within = vec![false; count];
+            next.fill(false);
+            still_within.fill(false);
             for (at, token) in self.tokens.iter().enumerate() {
                 if *token == Token::Folders {
                     if before[at] || within[at] {
@@ -75,8 +92,8 @@ impl GoGlob {
                 }
             }
             self.skip_empty(&mut next);
-            before = next;
-            within = still_within;
+            std::mem::swap(&mut before, &mut next);
+            std::mem::swap(&mut within, &mut still_within);
             if !before.contains(&true) && !within.contains(&true) {
                 return false;
             }
@@ -183,6 +200,19 @@ mod tests {
             for path in bad {
                 assert!(!matches(pattern, path), "{pattern} should not match {path}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_quickly_seen_is_seen_rightly() {
+        for (pattern, good, bad) in [
+            ("*.env.*", "a.env.b", "aenv.b"),
+            ("a[x]bc?de", "axbcyde", "axbcyd"),
+            ("\\*a", "*a", "ba"),
+            ("*", "", "/"),
+        ] {
+            let glob = GoGlob::new(pattern).expect("a pattern");
+            assert!(glob.matches(good) && !glob.matches(bad), "{pattern}");
         }
     }
 
