@@ -3,19 +3,21 @@
 use std::collections::HashMap;
 
 use containrlab_domain::actor::RecordedActor;
-use containrlab_domain::attempt::{Attempt, AttemptEvent};
+use containrlab_domain::attempt::{Attempt, AttemptEvent, Basis, Difference};
 use containrlab_domain::ids::JobId;
 use containrlab_domain::job::JobOutcome;
 use containrlab_domain::session::{Origin, Session, SessionEvent, Work};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use containrlab_domain::workspace::{Workspace, WorkspaceEvent};
-use containrlab_store::TimelineEntry;
+use containrlab_store::{SessionRow, TimelineEntry};
 use containrlab_web_templates::{TimelineKind, words};
 use cqrs_es::Aggregate;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::problem::sentence;
+use crate::state::App;
 
 /// What happened, in a sentence, and what kind of thing it is.
 pub(crate) struct Told {
@@ -28,18 +30,29 @@ pub(crate) struct Told {
 /// Tells the events of a session in their order, and remembers what later ones refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Narrator {
+    /// The titles of the lab's checks by their ids, as the lab is now.
+    checks: HashMap<String, String>,
     /// What the jobs do, as far as their requests were told.
     jobs: HashMap<JobId, String>,
+    /// What the verdicts on attempts rest on that were told.
+    bases: HashMap<Uuid, Option<Basis>>,
 }
 
 impl Narrator {
+    /// One who tells of this session.
+    pub(crate) fn of(app: &App, session: &SessionRow) -> Self {
+        let checks = app.labs.get(&session.lab.slug).into_iter().flat_map(|loaded| &loaded.lab.checks);
+        let checks = checks.map(|check| (check.id.clone(), check.title.clone())).collect();
+        Self { checks, ..Self::default() }
+    }
+
     /// Tells an event; `None` for what is of no interest to a learner.
     pub(crate) fn tell(&mut self, entry: &TimelineEntry) -> Option<Told> {
         let payload = &entry.payload;
         let (kind, text) = match entry.aggregate_type.as_str() {
             Session::TYPE => self.session(read(payload)?)?,
             Workspace::TYPE => (TimelineKind::File, workspace(read(payload)?)),
-            Attempt::TYPE => attempt(read(payload)?)?,
+            Attempt::TYPE => self.attempt(entry.aggregate_id, read(payload)?)?,
             _ => return None,
         };
         Some(Told { kind, text })
@@ -61,8 +74,37 @@ impl Narrator {
                 let kind = if outcome.succeeded() { TimelineKind::Success } else { TimelineKind::Failure };
                 Some((kind, format!("{}: {}", self.name(job), outcome_sentence(&outcome))))
             }
+            SessionEvent::HintShown { check, strength, .. } => {
+                Some((TimelineKind::Hint, self.hint(check.as_deref(), strength)))
+            }
             event => session(event),
         }
+    }
+
+    fn attempt(&mut self, attempt: Uuid, event: AttemptEvent) -> Option<(TimelineKind, String)> {
+        let told = match &event {
+            AttemptEvent::Rejudged { verdict, basis: Some(basis), .. } => {
+                let before = self.bases.get(&attempt).map(|before| basis.differences(before.as_ref()));
+                before.and_then(|differences| because(&differences)).map(|because| {
+                    let text = format!("Judged again: {because}. {}", verdict_sentence(verdict));
+                    (TimelineKind::Attempt, text)
+                })
+            }
+            _ => None,
+        };
+        if let AttemptEvent::Judged { verdict, basis } | AttemptEvent::Rejudged { verdict, basis, .. } =
+            &event
+            && verdict.status != VerdictStatus::Inconclusive
+        {
+            self.bases.insert(attempt, basis.clone());
+        }
+        told.or_else(|| self::attempt(event))
+    }
+
+    fn hint(&self, check: Option<&str>, strength: u8) -> String {
+        let title = |check| self.checks.get(check).map_or(check, String::as_str);
+        let about = check.map_or_else(|| "the whole lab".to_owned(), |check| format!("“{}”", title(check)));
+        format!("A hint on {about} was shown: {}.", words::strength(strength).to_lowercase())
     }
 
     fn name(&self, job: JobId) -> &str {
@@ -85,7 +127,7 @@ fn read<T: DeserializeOwned>(payload: &Value) -> Option<T> {
 }
 
 fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
-    use TimelineKind::{Failure, Hint, Session};
+    use TimelineKind::{Failure, Session};
     Some(match event {
         SessionEvent::Requested { origin: Origin::Starter, .. } => {
             (Session, "The lab was started from its starter files.".to_owned())
@@ -113,22 +155,18 @@ fn session(event: SessionEvent) -> Option<(TimelineKind, String)> {
             (Session, format!("The shell of the terminal {terminal} ended with {exit_code}."))
         }
         SessionEvent::SandboxTroubled { trouble } => (Failure, trouble.sentence().to_owned()),
-        // What jobs do is told by the narrator, who knows their names. Of a beginning the outcome follows soon.
-        SessionEvent::JobRequested { .. }
+        // What jobs do, and what hints are about, is told by the narrator, who knows their names. Of a beginning the outcome follows
+        // soon.
+        SessionEvent::HintShown { .. }
+        | SessionEvent::JobRequested { .. }
         | SessionEvent::JobStarted { .. }
         | SessionEvent::JobFinished { .. }
         | SessionEvent::EndingStarted { .. } => return None,
-        SessionEvent::HintShown { check, strength, .. } => (Hint, hint_in_words(check.as_deref(), strength)),
         SessionEvent::EndRequested { .. } => {
             (Session, "The session is ending; its files are kept.".to_owned())
         }
         SessionEvent::Ended { reason } => (Session, reason.sentence()),
     })
-}
-
-fn hint_in_words(check: Option<&str>, strength: u8) -> String {
-    let about = check.map_or_else(|| "the whole lab".to_owned(), |check| format!("the check {check}"));
-    format!("A hint on {about} was shown: {}.", words::strength(strength).to_lowercase())
 }
 
 fn work_in_words(work: &Work) -> String {
@@ -208,6 +246,18 @@ fn attempt(event: AttemptEvent) -> Option<(TimelineKind, String)> {
             (Hint, "The lab’s solution was shown, by an instructor’s leave.".to_owned())
         }
     })
+}
+
+/// Why a verdict was said anew, as a part of a sentence; `None` when nothing is different.
+pub(crate) fn because(differences: &[Difference]) -> Option<String> {
+    let reason = |difference: &Difference| match difference {
+        Difference::Lab { .. } => "the lab has changed since".to_owned(),
+        Difference::Judge { .. } => "the judge has changed since".to_owned(),
+        Difference::Image { name } => format!("the image {name} has changed since"),
+        Difference::Unknown => "nobody wrote down what the verdict before rested on".to_owned(),
+    };
+    let reasons: Vec<String> = differences.iter().map(reason).collect();
+    (!reasons.is_empty()).then(|| reasons.join(", "))
 }
 
 /// A verdict in a sentence or two.

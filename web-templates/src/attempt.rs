@@ -16,8 +16,6 @@ pub struct AttemptPage {
     pub attempt: AttemptRow,
     /// What the judge said; `None` while it waits or is being judged.
     pub verdict: Option<Verdict>,
-    /// When that was said, if the attempt was judged again since it was first judged.
-    pub rejudged_at: Option<Timestamp>,
     /// What the judge said before, newest first.
     pub earlier: Vec<EarlierVerdict>,
     /// In a line, what the verdict rests on.

@@ -58,5 +58,6 @@ pub use static_files::asset_url;
 pub use status::{Stage, StatusPartial};
 pub use timeline::{TimelineKind, TimelinePartial, TimelineRow};
 pub use verdict::{
-    Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, ReadMore, Tone, Verdict, VerdictPartial,
+    Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, JudgedAgain, Metric, ReadMore, Tone, Verdict,
+    VerdictPartial,
 };

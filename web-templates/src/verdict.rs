@@ -82,6 +82,8 @@ pub struct Verdict {
     pub submitted_at: Timestamp,
     /// How long judging took, in milliseconds.
     pub millis: Option<u64>,
+    /// That it stands in an older verdict's place, if it does.
+    pub again: Option<JudgedAgain>,
     /// All checks in their order; may be empty if only findings are known.
     pub checks: Vec<CheckRow>,
     /// What is wrong, most important first.
@@ -92,6 +94,19 @@ pub struct Verdict {
     pub metrics: Vec<Metric>,
     /// Remarks that change nothing in the outcome.
     pub notes: Vec<String>,
+}
+
+/// That a verdict is not the first one on its attempt.
+#[derive(Clone, Debug)]
+pub struct JudgedAgain {
+    /// When it was said.
+    pub at: Timestamp,
+    /// Why, as the rest of a sentence.
+    pub because: Option<String>,
+    /// What the verdict before said, in a sentence or two.
+    pub before: Option<String>,
+    /// It is no longer `Passed`, but an earlier one was.
+    pub stays_passed: bool,
 }
 
 /// One check and how it came out.

@@ -62,6 +62,12 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             change: Some(Change { text: evil(), tone: Tone::Worse }),
         }],
         notes: vec![evil()],
+        again: Some(JudgedAgain {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            because: Some(evil()),
+            before: Some(evil()),
+            stays_passed: true,
+        }),
         ..Verdict::default()
     };
     let log = LogPartial::of(LogChunk {
@@ -197,7 +203,6 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 shell: shell.clone(),
                 attempt,
                 verdict: Some(verdict),
-                rejudged_at: Some(jiff::Timestamp::UNIX_EPOCH),
                 earlier: vec![EarlierVerdict {
                     judged_at: jiff::Timestamp::UNIX_EPOCH,
                     sentence: evil(),

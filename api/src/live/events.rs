@@ -13,6 +13,7 @@
 use axum::response::Response;
 use axum::response::sse::Event;
 use containrlab_domain::ids::SessionId;
+use containrlab_store::SessionRow;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -25,12 +26,13 @@ use crate::state::App;
 use crate::wire::{EntryJson, SessionJson};
 
 /// Answers with the stream of a session's events after a position of the ledger.
-pub(crate) async fn stream(app: App, session: SessionId, after: i64) -> Result<Response, Error> {
+pub(crate) async fn stream(app: App, row: &SessionRow, after: i64) -> Result<Response, Error> {
+    let session = row.session_id;
     let follower = Follower {
         session,
-        timeline: TimelineTail::new(session, after),
+        timeline: TimelineTail::new(&app, row, after),
         logs: LogTail::new(Cut::Letters, LogCursor::default()),
-        narrator: Narrator::default(),
+        narrator: Narrator::of(&app, row),
         sent: None,
         snapshot: None,
         app: app.clone(),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use axum::response::sse::Event;
 use containrlab_domain::ids::SessionId;
 use containrlab_domain::session::Phase;
+use containrlab_store::SessionRow;
 use containrlab_web_templates::live::event_data;
 use containrlab_web_templates::{LogChunk, LogPartial, StatusPartial, Template};
 use jiff::Timestamp;
@@ -18,10 +19,11 @@ use crate::state::App;
 use crate::view::{self, LogLines};
 
 /// Answers with the stream of a session's page.
-pub(crate) async fn stream(app: App, session: SessionId, cursor: LogCursor) -> Result<Response, Error> {
+pub(crate) async fn stream(app: App, row: &SessionRow, cursor: LogCursor) -> Result<Response, Error> {
+    let session = row.session_id;
     let follower = Follower {
         session,
-        timeline: TimelineTail::new(session, 0),
+        timeline: TimelineTail::new(&app, row, 0),
         logs: LogTail::new(Cut::Lines, cursor),
         ports: PortsTail::new(&app, session),
         sent: HashMap::new(),

@@ -4,7 +4,9 @@ use containrlab_domain::ids::SessionId;
 use containrlab_domain::lab::Lab;
 use containrlab_domain::session::Phase;
 use containrlab_domain::workspace::Tree;
-use containrlab_store::{AttemptRow, AttemptState, JobRow, JobRowState, Line, SessionRow, ShownHint};
+use containrlab_store::{
+    AttemptRow, AttemptState, JobRow, JobRowState, JudgementRow, Line, SessionRow, ShownHint,
+};
 use containrlab_web_templates::{FilesPartial, HintsPartial, JobsPartial, StatusPartial, VerdictPartial};
 
 use crate::Error;
@@ -26,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) jobs: Vec<JobRow>,
     /// The learner's attempts in its lab, newest first.
     attempts: Vec<AttemptRow>,
+    /// All judgements of its newest attempt, if that was judged again.
+    judgements: Vec<JudgementRow>,
     /// The hints that it has shown.
     hints: Vec<ShownHint>,
     /// Whether a new session can go on from this one: it has ended, and no other is active in its lab.
@@ -39,11 +43,18 @@ impl Snapshot {
         let (learner, slug) = (session.learner_id, &session.lab.slug);
         let resumable =
             session.phase == Phase::Ended && app.store.active_session(learner, slug).await?.is_none();
+        let attempts = app.store.attempts_of(learner, Some(slug), None).await?;
+        let newest = attempts.iter().find(|attempt| attempt.session_id == id);
+        let judgements = match newest.filter(|attempt| attempt.rejudged_at.is_some()) {
+            Some(attempt) => app.store.judgements_of(attempt.attempt_id).await?,
+            None => Vec::new(),
+        };
         Ok(Self {
             line: reads::line(app, &session).await?,
             tree: files::tree(app, &session).await?.0,
             jobs: app.store.jobs_of(id).await?,
-            attempts: app.store.attempts_of(learner, Some(slug), None).await?,
+            attempts,
+            judgements,
             hints: app.store.hints_shown(id).await?,
             resumable,
             session,
@@ -109,6 +120,7 @@ impl Snapshot {
             current: view::current(
                 newest,
                 previous,
+                &self.judgements,
                 app.labs.get(&self.session.lab.slug).map(|loaded| &loaded.lab),
             ),
             attempts: view::attempt_rows(app, &self.attempts),

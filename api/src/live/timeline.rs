@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use containrlab_domain::ids::SessionId;
-use containrlab_store::TimelineEntry;
+use containrlab_store::{SessionRow, TimelineEntry};
 use containrlab_web_templates::{TimelinePartial, TimelineRow};
 
 use crate::Error;
@@ -30,8 +30,9 @@ pub(crate) struct TimelineTail {
 
 impl TimelineTail {
     /// Begins after a position; 0 is the beginning.
-    pub(crate) fn new(session: SessionId, after: i64) -> Self {
-        Self { session, after, narrator: Narrator::default(), rows: VecDeque::with_capacity(SHOWN) }
+    pub(crate) fn new(app: &App, session: &SessionRow, after: i64) -> Self {
+        let narrator = Narrator::of(app, session);
+        Self { session: session.session_id, after, narrator, rows: VecDeque::with_capacity(SHOWN) }
     }
 
     /// All events since the last call.

@@ -3,12 +3,28 @@
 use containrlab_domain::attempt::Basis;
 use containrlab_domain::verdict::VerdictStatus;
 use containrlab_store::{AttemptRow, JudgementRow};
-use containrlab_web_templates::EarlierVerdict;
+use containrlab_web_templates::{EarlierVerdict, JudgedAgain};
 
 use crate::narrate;
 
 /// Letters of a hash that are enough to tell it from others.
 const SHORT: usize = 12;
+
+/// That an attempt was judged again, and why; `None` when its verdict is the first.
+pub(crate) fn judged_again(attempt: &AttemptRow, judgements: &[JudgementRow]) -> Option<JudgedAgain> {
+    let at = attempt.rejudged_at?;
+    let before = earlier_verdicts(attempt, judgements).into_iter().next();
+    let basis_before = before.as_ref().and_then(|before| {
+        judgements.iter().find(|one| one.judged_at == Some(before.judged_at))?.basis.as_ref()
+    });
+    let differences = attempt.basis.as_ref().map(|basis| basis.differences(basis_before));
+    Some(JudgedAgain {
+        at,
+        because: differences.and_then(|differences| narrate::because(&differences)),
+        before: before.map(|before| before.sentence),
+        stays_passed: attempt.ever_passed && attempt.status != Some(VerdictStatus::Passed),
+    })
+}
 
 /// What was said of an attempt before its newest verdict; newest first, without what the platform failed to judge.
 pub(crate) fn earlier_verdicts(attempt: &AttemptRow, judgements: &[JudgementRow]) -> Vec<EarlierVerdict> {

@@ -2,22 +2,24 @@
 
 use containrlab_domain::lab::Lab;
 use containrlab_domain::verdict::{CheckStatus, Finding as StoredFinding, Verdict as StoredVerdict};
-use containrlab_store::{AttemptRow, AttemptState};
+use containrlab_store::{AttemptRow, AttemptState, JudgementRow};
 use containrlab_web_templates::{
     Change, CheckOutcome, CheckRow, CurrentVerdict, Finding, Metric, ReadMore, Tone, Verdict, words,
 };
 
 use super::attempts::{millis, state};
+use super::judgements::judged_again;
 use crate::narrate;
 
 /// What is told of the newest attempt of a session.
 pub(crate) fn current(
     newest: Option<&AttemptRow>,
     previous: Option<&AttemptRow>,
+    judgements: &[JudgementRow],
     lab: Option<&Lab>,
 ) -> CurrentVerdict {
     let Some(attempt) = newest else { return CurrentVerdict::None };
-    match (attempt.state, verdict(attempt, previous, lab)) {
+    match (attempt.state, verdict(attempt, previous, judgements, lab)) {
         (AttemptState::Judged, Some(verdict)) => CurrentVerdict::Done(Box::new(verdict)),
         (AttemptState::Submitted, _) => {
             CurrentVerdict::Judging { number: attempt.number, step: "In line for a judge".to_owned() }
@@ -26,10 +28,12 @@ pub(crate) fn current(
     }
 }
 
-/// What the judge said of an attempt; `None` while it says nothing yet. `lab` as it is now, for what findings refer to.
+/// What the judge said of an attempt; `None` while it says nothing yet. `judgements` are all of it, if it was judged again; `lab` as
+/// it is now, for what findings refer to.
 pub(crate) fn verdict(
     attempt: &AttemptRow,
     previous: Option<&AttemptRow>,
+    judgements: &[JudgementRow],
     lab: Option<&Lab>,
 ) -> Option<Verdict> {
     let said = attempt.verdict.as_ref()?;
@@ -40,6 +44,7 @@ pub(crate) fn verdict(
         sentence: narrate::verdict_words(said),
         submitted_at: attempt.submitted_at,
         millis: millis(attempt),
+        again: judged_again(attempt, judgements),
         checks: said
             .checks
             .iter()

@@ -136,8 +136,14 @@ async fn an_attempt_that_is_judged_again_shows_both_verdicts() {
     assert_eq!(said, [&json!("failed"), &json!("passed")]);
     assert_eq!(judged["verdicts"][1]["basis"], Value::Null);
     assert_eq!(ada.get("/api/labs").await.json()["labs"][0]["progress"], "passed");
-    let page = ada.get(&format!("/attempts/{attempt}")).await.expect(200).text;
-    assert!(page.contains("Judged again") && page.contains("What you passed stays passed"), "{page}");
+    // The attempt's page and the session's say that it is a further verdict, why, and what was said before.
+    for page in [format!("/attempts/{attempt}"), format!("/sessions/{id}")] {
+        let page = ada.get(&page).await.expect(200).text;
+        let why = "</time>: nobody wrote down what the verdict before rested on. Before: Passed.";
+        for said in ["Judged again", why, "What you passed stays passed"] {
+            assert!(page.contains(said), "{said}: {page}");
+        }
+    }
 }
 
 #[tokio::test]

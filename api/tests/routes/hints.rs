@@ -54,7 +54,12 @@ async fn hints_are_shown_one_by_one_and_stay() {
     assert_eq!((&first["number"], &first["text"]), (&json!(1), &json!(hints[0].text)));
     let part = stream.until(|event| event.name == "hints" && event.data.contains(words(hints[0]))).await;
     assert!(!part.data.contains(words(hints[1])), "{}", part.data);
-    stream.until(|event| event.name == "timeline" && event.data.contains("A hint on the check")).await;
+    // The timeline calls the check by its title, as everybody sees it.
+    let title = &lab.checks.iter().find(|one| one.id == check).expect("the check").title;
+    let told = format!("A hint on “{title}” was shown");
+    stream.until(|event| event.name == "timeline" && event.data.contains(&told)).await;
+    let timeline = ada.get(&format!("/api/sessions/{id}/timeline")).await.expect(200).text;
+    assert!(timeline.contains(&told), "{timeline}");
 
     // A form names the hint that it asks for, so a double click shows one.
     for _ in 0..2 {

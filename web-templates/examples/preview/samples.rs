@@ -163,6 +163,7 @@ pub fn verdict_failed() -> Verdict {
         sentence: "2 of 6 checks fail.".into(),
         submitted_at: at(31),
         millis: Some(14_200),
+        again: None,
         checks: [
             ("There is a Dockerfile", CheckOutcome::Passed),
             ("Packages before source", CheckOutcome::Failed),
@@ -459,13 +460,25 @@ pub fn lab_page(start: StartChoice) -> LabPage {
     }
 }
 
+fn judged_again() -> JudgedAgain {
+    JudgedAgain {
+        at: at(14),
+        because: Some("the lab has changed since".into()),
+        before: Some("Passed. All 6 checks are met.".into()),
+        stays_passed: true,
+    }
+}
+
 pub fn attempt_page() -> AttemptPage {
     AttemptPage {
         shell: shell("Attempt 3", Nav::Attempts),
         attempt: attempts().remove(1),
-        verdict: Some(verdict_failed()),
-        rejudged_at: None,
-        earlier: Vec::new(),
+        verdict: Some(Verdict { again: Some(judged_again()), ..verdict_failed() }),
+        earlier: vec![EarlierVerdict {
+            judged_at: at(1),
+            sentence: "Passed. All 6 checks are met.".into(),
+            codes: Vec::new(),
+        }],
         basis: Some("Files 2d711642b726, lab ca978112ca1b, judge 1, python:3.12-slim 3e23e8160039".into()),
         log: log(),
         previous: Some("0198a7c2-7d1e-7c3a-9b1f-3f2a6c1d9f02".into()),

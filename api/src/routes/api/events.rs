@@ -41,5 +41,5 @@ pub(super) async fn stream(
             Some(id.ok_or_else(|| Error::UnfitQuery("Last-Event-ID is a position of the ledger".to_owned()))?)
         }
     };
-    live::event_stream(app, session.session_id, last.unwrap_or(query.after)).await
+    live::event_stream(app, &session, last.unwrap_or(query.after)).await
 }

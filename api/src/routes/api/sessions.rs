@@ -67,7 +67,7 @@ pub(super) async fn timeline(
     let limit = query.limit.unwrap_or(200).clamp(1, 1000) as usize;
     let entries = app.store.timeline(session.session_id, query.after, limit).await?;
     let next = entries.last().map_or(query.after, |last| last.position);
-    let mut narrator = Narrator::default();
+    let mut narrator = Narrator::of(&app, &session);
     let entries = entries.iter().map(|entry| EntryJson::new(&mut narrator, entry)).collect();
     Ok(Json(TimelineJson { entries, next }))
 }

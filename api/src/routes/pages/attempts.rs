@@ -36,6 +36,7 @@ pub(super) async fn page(
     let session = app.store.session(attempt.session_id).await?;
     let live_session = session.filter(|session| session.phase != Phase::Ended);
     let lab = app.labs.get(&attempt.lab.slug).map(|loaded| &loaded.lab);
+    let judgements = app.store.judgements_of(attempt.attempt_id).await?;
     let rows = view::attempt_rows(&app, std::slice::from_ref(&attempt));
     html(&AttemptPage {
         shell: shell(
@@ -44,9 +45,8 @@ pub(super) async fn page(
             Nav::Attempts,
         ),
         attempt: rows.into_iter().next().unwrap_or_default(),
-        verdict: view::verdict(&attempt, previous.as_ref(), lab),
-        rejudged_at: attempt.rejudged_at,
-        earlier: view::earlier_verdicts(&attempt, &app.store.judgements_of(attempt.attempt_id).await?),
+        verdict: view::verdict(&attempt, previous.as_ref(), &judgements, lab),
+        earlier: view::earlier_verdicts(&attempt, &judgements),
         basis: attempt.basis.as_ref().map(view::basis_words),
         log: judge_log(&app, &attempt).await?,
         previous: previous.map(|previous| previous.attempt_id.to_string()),

@@ -20,7 +20,7 @@ pub(super) async fn page(
     OwnSession(session): OwnSession,
 ) -> Result<Html<String>, Error> {
     let snapshot = Snapshot::read(&app, session.session_id).await?;
-    let mut timeline = TimelineTail::new(session.session_id, 0);
+    let mut timeline = TimelineTail::new(&app, &session, 0);
     timeline.step(&app).await?;
     let (log, live_cursor) = log_so_far(&app, &snapshot).await?;
     let lab = app.labs.get(&session.lab.slug).map(|loaded| &loaded.lab);
@@ -69,5 +69,5 @@ pub(super) async fn live(
 ) -> Result<Response, Error> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let cursor = last.unwrap_or(&query.after).parse().unwrap_or_default();
-    live::page_stream(app, session.session_id, cursor).await
+    live::page_stream(app, &session, cursor).await
 }
