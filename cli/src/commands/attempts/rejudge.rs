@@ -1,11 +1,12 @@
 //! `containrlab attempts rejudge`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use containrlab_domain::actor::{Actor, Provenance};
-use containrlab_domain::attempt::{Comparison, Difference};
-use containrlab_domain::ids::{JobId, LabRef, LabSlug, RequestId};
+use containrlab_domain::attempt::{Comparison, Difference, JudgeKit};
+use containrlab_domain::ids::{AttemptId, JobId, LabRef, LabSlug, LabVersion, RequestId};
+use containrlab_domain::lab::Lab;
 use containrlab_store::{AttemptRow, JudgementRow, RejudgePlan, Store, StoreError};
 use uuid::Uuid;
 
@@ -24,6 +25,15 @@ struct Awaited {
     attempt: AttemptRow,
     because: Vec<Difference>,
     job: JobId,
+}
+
+/// What is owed once all have been asked.
+#[derive(Default)]
+struct Owed {
+    /// By the version that is wanted.
+    ours: Vec<Awaited>,
+    /// By another version, that somebody else wants.
+    others: BTreeMap<AttemptId, JobId>,
 }
 
 /// Judges again what is not up to date, and waits for it.
@@ -45,13 +55,13 @@ pub(super) async fn run(environment: &Environment, args: &RejudgeArgs) -> Result
         up_to_date: plan.up_to_date,
         unjudged: plan.unjudged,
         attempts: Vec::new(),
+        checks: lab.checks.iter().map(|check| (check.id.clone(), check.title.clone())).collect(),
     };
     if args.dry_run {
         report.attempts =
             plan.to_judge.iter().map(|(attempt, because)| line(attempt, because, None)).collect();
     } else {
-        let awaited = request(&store, &report.lab, plan).await?;
-        report.attempts = follow(&store, awaited).await?;
+        report.attempts = judge_again(&store, &lab, &kits, plan).await?;
     }
     if args.json {
         println!("{}", json(&report)?)
@@ -71,31 +81,81 @@ fn line(attempt: &AttemptRow, because: &[Difference], comparison: Option<Compari
     }
 }
 
-/// Asks for the verdicts that are missing. What somebody else has asked for is only awaited.
-async fn request(store: &Store, lab: &LabRef, plan: RejudgePlan) -> Result<Vec<Awaited>, Failure> {
-    let by = Provenance { actor: Actor::System("operator"), request: RequestId(Uuid::now_v7()) };
-    let mut awaited = Vec::new();
-    for (attempt, judgement) in plan.under_way {
-        awaited.extend(judgement.job_id.map(|job| Awaited { attempt, because: Vec::new(), job }));
+/// Sees to it that all have a verdict by this version of the lab. Where one by another version is owed, that is said first, and then
+/// this one.
+async fn judge_again(
+    store: &Store,
+    lab: &Lab,
+    kits: &[JudgeKit],
+    mut plan: RejudgePlan,
+) -> Result<Vec<Line>, Failure> {
+    let mut lines = Vec::new();
+    loop {
+        let Owed { ours, others } = request(store, &lab.version, plan).await?;
+        lines.extend(follow(store, ours).await?);
+        if others.is_empty() {
+            return Ok(lines);
+        }
+        eprintln!(
+            "{} are being judged by another version of the lab; this one's turn is after that",
+            others.len()
+        );
+        until_said(store, &others.values().copied().collect::<Vec<_>>()).await?;
+        plan = store.plan_rejudge(lab, kits).await?;
+        plan.to_judge.retain(|(attempt, _)| others.contains_key(&attempt.attempt_id));
+        plan.under_way.retain(|(attempt, _)| others.contains_key(&attempt.attempt_id));
     }
-    for (attempt, because) in plan.to_judge {
-        let job = match store.request_rejudge(&attempt, &lab.version, &by).await? {
-            Some(job) => Some(job),
-            // Somebody was quicker; theirs is the newest judgement.
-            None => store.judgements_of(attempt.attempt_id).await?.first().and_then(|newest| newest.job_id),
-        };
-        awaited.extend(job.map(|job| Awaited { attempt, because, job }));
-    }
-    awaited.sort_by_key(|one| (one.attempt.submitted_at, one.attempt.attempt_id));
-    Ok(awaited)
 }
 
-/// Waits until all have their verdict. Breaking it off stops nothing: the jobs are owed.
+/// Asks for the verdicts that are missing, as far as none is owed already.
+async fn request(store: &Store, version: &LabVersion, plan: RejudgePlan) -> Result<Owed, Failure> {
+    let by = Provenance { actor: Actor::System("operator"), request: RequestId(Uuid::now_v7()) };
+    let mut owed = Owed::default();
+    for (attempt, judgement) in plan.under_way {
+        owed.add(attempt, Vec::new(), &judgement, version);
+    }
+    for (attempt, because) in plan.to_judge {
+        if let Some(job) = store.request_rejudge(&attempt, version, &by).await? {
+            owed.ours.push(Awaited { attempt, because, job });
+        } else if let Some(newest) = store.judgements_of(attempt.attempt_id).await?.first() {
+            // Somebody was quicker.
+            owed.add(attempt, because, newest, version);
+        }
+    }
+    owed.ours.sort_by_key(|one| (one.attempt.submitted_at, one.attempt.attempt_id));
+    Ok(owed)
+}
+
+impl Owed {
+    /// Somebody has asked for this judgement already.
+    fn add(
+        &mut self,
+        attempt: AttemptRow,
+        because: Vec<Difference>,
+        judgement: &JudgementRow,
+        version: &LabVersion,
+    ) {
+        let Some(job) = judgement.job_id else { return };
+        if judgement.lab_version == *version {
+            self.ours.push(Awaited { attempt, because, job });
+        } else {
+            self.others.insert(attempt.attempt_id, job);
+        }
+    }
+}
+
+/// Waits until all have their verdict.
 async fn follow(store: &Store, awaited: Vec<Awaited>) -> Result<Vec<Line>, Failure> {
     let jobs: Vec<JobId> = awaited.iter().map(|one| one.job).collect();
+    let said = until_said(store, &jobs).await?;
+    awaited.into_iter().map(|one| compared(&said, one)).collect()
+}
+
+/// Waits until these jobs have said their verdicts. Breaking it off stops nothing: they are owed.
+async fn until_said(store: &Store, jobs: &[JobId]) -> Result<HashMap<JobId, JudgementRow>, Failure> {
     let mut told = 0;
-    let said = loop {
-        let said: HashMap<JobId, JudgementRow> = match store.judgements_by(&jobs).await {
+    loop {
+        let said: HashMap<JobId, JudgementRow> = match store.judgements_by(jobs).await {
             Ok(rows) => {
                 let said = rows.into_iter().filter(|row| row.verdict.is_some());
                 said.filter_map(|row| Some((row.job_id?, row))).collect()
@@ -109,11 +169,10 @@ async fn follow(store: &Store, awaited: Vec<Awaited>) -> Result<Vec<Line>, Failu
             eprintln!("{told} of {} judged", jobs.len());
         }
         if said.len() == jobs.len() {
-            break said;
+            return Ok(said);
         }
         tokio::time::sleep(LOOK).await;
-    };
-    awaited.into_iter().map(|one| compared(&said, one)).collect()
+    }
 }
 
 fn compared(said: &HashMap<JobId, JudgementRow>, one: Awaited) -> Result<Line, Failure> {

@@ -1,5 +1,7 @@
 //! What judging again led to, for people and for programs.
 
+use std::collections::BTreeMap;
+
 use containrlab_domain::attempt::{Comparison, Difference, FindingName};
 use containrlab_domain::ids::{AttemptId, LabRef, LearnerId};
 use containrlab_domain::verdict::VerdictStatus;
@@ -20,6 +22,9 @@ pub(super) struct Report {
     pub(super) unjudged: usize,
     /// The others, oldest first.
     pub(super) attempts: Vec<Line>,
+    /// The titles of the lab's checks by their ids.
+    #[serde(skip)]
+    pub(super) checks: BTreeMap<String, String>,
 }
 
 /// One attempt.
@@ -51,6 +56,14 @@ impl Report {
         if self.attempts.iter().any(Line::is_inconclusive) { 2 } else { 0 }
     }
 
+    /// A finding by its code and by what the check is called that speaks; one that the lab has no longer, by its id.
+    fn words(&self, finding: &FindingName) -> String {
+        match &finding.check {
+            Some(check) => format!("{} ({})", finding.code, self.checks.get(check).unwrap_or(check)),
+            None => finding.code.clone(),
+        }
+    }
+
     /// Prints it for people.
     pub(super) fn print(&self) {
         for line in &self.attempts {
@@ -62,8 +75,8 @@ impl Report {
                 Some(comparison) => {
                     let (from, to) = (comparison.from.as_str(), comparison.to.as_str());
                     println!("{name}\n  {from} -> {to}; {why}");
-                    comparison.came.iter().for_each(|finding| println!("  + {}", words(finding)));
-                    comparison.went.iter().for_each(|finding| println!("  - {}", words(finding)));
+                    comparison.came.iter().for_each(|finding| println!("  + {}", self.words(finding)));
+                    comparison.went.iter().for_each(|finding| println!("  - {}", self.words(finding)));
                 }
             }
         }
@@ -82,13 +95,6 @@ impl Report {
         if inconclusive > 0 {
             println!("{inconclusive} could not be judged: the platform had a fault. Run the command again.");
         }
-    }
-}
-
-fn words(finding: &FindingName) -> String {
-    match &finding.check {
-        Some(check) => format!("{} (check {check})", finding.code),
-        None => finding.code.clone(),
     }
 }
 
