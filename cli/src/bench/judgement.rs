@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use containrlab_domain::lab::{Lab, LabFiles};
-use containrlab_workers::judge::{judge_files, run_beside};
+use containrlab_workers::judge::Workshop;
 use containrlab_workers::sandbox::Sandboxes;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +58,8 @@ impl Figure for Judgement {
     }
 
     async fn measure(&self, bed: &Bed) -> Result<Measured, Failure> {
-        let sandboxes = &bed.house.running().await?.own;
+        let sandboxes = bed.house.running().await?.own.clone();
+        let workshop = Workshop::new(sandboxes, 1, CancellationToken::new());
         let catalog = bed.house.labs()?;
         let mut measured = Measured { ours: 0.0, baseline: 0.0 };
         for (slug, script) in SCRIPTS {
@@ -67,8 +68,8 @@ impl Figure for Judgement {
             let lab = Arc::new(lab.lab.clone());
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
-                theirs.push(by_script(sandboxes, &lab.solution, script).await?);
-                ours.push(by_judge(sandboxes, &lab).await?);
+                theirs.push(by_script(&workshop, &lab.solution, script).await?);
+                ours.push(by_judge(&workshop, &lab).await?);
             }
             measured.ours += median(ours);
             measured.baseline += median(theirs);
@@ -77,10 +78,11 @@ impl Figure for Judgement {
     }
 }
 
-async fn by_judge(sandboxes: &Sandboxes, lab: &Arc<Lab>) -> Result<f64, Failure> {
+async fn by_judge(workshop: &Workshop<Sandboxes>, lab: &Arc<Lab>) -> Result<f64, Failure> {
     let started = Instant::now();
     let files = lab.solution.clone();
-    let verdict = judge_files(sandboxes, Arc::clone(lab), files, Box::new(|_| {}), &CancellationToken::new())
+    let verdict = workshop
+        .judge(Arc::clone(lab), files, Box::new(|_| {}))
         .await
         .map_err(|error| Failure::Plain(format!("The judge could not do its work: {error}")))?;
     let took = started.elapsed().as_secs_f64();
@@ -90,9 +92,10 @@ async fn by_judge(sandboxes: &Sandboxes, lab: &Arc<Lab>) -> Result<f64, Failure>
     Err(Failure::Plain(format!("The solution of {} does not pass: {:?}", lab.slug, verdict.failures)))
 }
 
-async fn by_script(sandboxes: &Sandboxes, files: &LabFiles, script: &str) -> Result<f64, Failure> {
+async fn by_script(workshop: &Workshop<Sandboxes>, files: &LabFiles, script: &str) -> Result<f64, Failure> {
     let started = Instant::now();
-    run_beside(sandboxes, files, &["bash", "-c", script])
+    workshop
+        .run_beside(files, &["bash", "-c", script])
         .await
         .map_err(|error| Failure::Plain(format!("The script could not be run: {error}")))?;
     Ok(started.elapsed().as_secs_f64())

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 6;
 pub struct SimpleCommand {
     /// Assignments before the program, such as `PIP_NO_CACHE_DIR=1 pip …`.
     pub assignments: Vec<(String, String)>,
-    /// The program and its arguments. Empty when there are only assignments.
+    /// The program and its arguments. Empty when there are only assignments, or `exec` and what nobody can know here.
     pub words: Vec<String>,
     /// `exec` stands before it: the program takes the shell's place.
     pub replaces_shell: bool,
@@ -95,7 +95,8 @@ pub fn split(script: &str) -> Vec<SimpleCommand> {
     splitter.out
 }
 
-fn is_shell_script(content: &str) -> bool {
+/// Whether a shell would run a file with this content; without `#!`, whoever starts it as an argument of a shell.
+pub(crate) fn is_shell_script(content: &str) -> bool {
     match content.strip_prefix("#!") {
         None => true,
         Some(rest) => rest.lines().next().unwrap_or_default().split([' ', '/']).any(is_shell),
@@ -322,7 +323,7 @@ impl Splitter<'_> {
             kept += 1;
         }
         command.words.drain(..kept);
-        if command.words.is_empty() && command.assignments.is_empty() {
+        if command.words.is_empty() && command.assignments.is_empty() && !command.replaces_shell {
             return;
         }
         if is_shell(command.program()) {

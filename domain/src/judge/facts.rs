@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::compose_observation::ComposeObserved;
 use super::observation::{Observation, Observed};
 use super::plan::{Plan, StepId};
+use super::planner::{compose_look_step, compose_up_step};
 use super::subject::Subject;
 use crate::dockerfile::StageGraph;
 use crate::lab::Lab;
@@ -38,11 +40,20 @@ impl<'a> Facts<'a> {
         let found = self.plan.steps.iter().find(|planned| planned.id == *step);
         found.and_then(|step| step.asked_by.first()).is_none_or(|check| check == self.current)
     }
+
     /// Whether the check under judgement is the first of those that found this container gone: that one tells.
     pub(super) fn is_first_to_see_end(&self, run: &StepId) -> bool {
         let on_it = self.plan.steps.iter().filter(|step| step.action.container() == Some(run));
         let mut ended = on_it.filter(|step| self.observed(&step.id).is_some_and(Observed::saw_end));
         ended.next().and_then(|step| step.asked_by.first()).is_some_and(|check| check == self.current)
+    }
+
+    /// The compose project as it was when it was last looked at before anybody took it down.
+    pub(super) fn project(&self) -> Option<&'a ComposeObserved> {
+        [compose_look_step(), compose_up_step()].iter().find_map(|step| match self.observed(step) {
+            Some(Observed::Compose(project)) => Some(project),
+            _ => None,
+        })
     }
 
     /// How long a step took, in seconds.

@@ -47,7 +47,7 @@ pub use subject::Subject;
 pub use text_pattern::{Pattern, Wanted};
 
 /// Which rules judged: goes up whenever the same attempt could come out otherwise.
-pub const JUDGE_VERSION: u32 = 2;
+pub const JUDGE_VERSION: u32 = 3;
 
 /// Where the judge looks for the Dockerfile.
 pub const DOCKERFILE: &str = "Dockerfile";

@@ -159,6 +159,8 @@ pub enum Action {
         /// Wait until those that have a health check are healthy or unhealthy.
         healthy: bool,
     },
+    /// Look at the services of the started project once more, and answer `Compose`.
+    ComposeLook,
     /// Take the project down and up again, once nobody else asks it anything, and answer `Compose`.
     ComposeAnew {
         /// Seconds for the start.
@@ -218,6 +220,14 @@ pub enum ScriptPlace {
 }
 
 impl Action {
+    /// Whether it builds something, which keeps a processor busy.
+    pub fn is_build(&self) -> bool {
+        matches!(
+            self,
+            Self::Build { .. } | Self::Rebuild { .. } | Self::BuildAnew { .. } | Self::ComposeBuild { .. }
+        )
+    }
+
     /// The container that this step watches closely enough to see it fall over.
     pub(super) fn watched(&self) -> Option<&StepId> {
         match self {

@@ -95,23 +95,6 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Asks the same of the shared container and of one that is started in a special way, so that a fault of the app
-    /// itself is not taken for one of the special way.
-    pub(super) fn ask_plain_and_own(
-        &mut self,
-        own: StepId,
-        container: ContainerSpec,
-        expect: &HttpExpectation,
-        within_seconds: u32,
-    ) {
-        let Some(plain) = self.run(&[expect.port]) else { return };
-        let answered = self.ask(&plain, expect, within_seconds);
-        let container = ContainerSpec { ports: vec![expect.port], ..container };
-        let Some(own) = self.run_own(own, container) else { return };
-        self.need(&own, &answered);
-        self.ask(&own, expect, within_seconds);
-    }
-
     /// Asks a container something over HTTP.
     pub(super) fn ask(&mut self, run: &StepId, expect: &HttpExpectation, within_seconds: u32) -> StepId {
         let action = Action::Http { run: run.clone(), expect: expect.clone(), within_seconds };
@@ -146,6 +129,13 @@ impl<'a> Planner<'a> {
         Some(step)
     }
 
+    /// The services of the started project once more, after everybody has asked them what there is to ask: one may fall over only
+    /// then. `None` when there is no compose file.
+    pub(super) fn compose_look(&mut self) -> Option<StepId> {
+        compose_file::name(self.subject.files)?;
+        Some(self.step(compose_look_step(), &[compose_up_step()], Action::ComposeLook))
+    }
+
     /// Asks a service of a started project something over HTTP.
     pub(super) fn ask_service(
         &mut self,
@@ -161,17 +151,26 @@ impl<'a> Planner<'a> {
         self.step(id, std::slice::from_ref(up), action)
     }
 
-    /// What takes the project down waits for everybody who asks it something.
+    /// Whoever looks at what has become of the project waits for everybody who asks it something, and who takes it down for
+    /// that look, too.
     fn let_disturbers_wait(&mut self) {
-        let is_disturber = |step: &PlanStep| matches!(step.action, Action::ComposeAnew { .. });
-        let asking: Vec<StepId> = self
+        let rank = |step: &PlanStep| match step.action {
+            Action::ComposeLook => 1,
+            Action::ComposeAnew { .. } => 2,
+            _ => 0,
+        };
+        let asking: Vec<(StepId, u8)> = self
             .steps
             .iter()
-            .filter(|step| step.needs.contains(&compose_up_step()) && !is_disturber(step))
-            .map(|step| step.id.clone())
+            .filter(|step| step.needs.contains(&compose_up_step()))
+            .map(|step| (step.id.clone(), rank(step)))
             .collect();
-        for step in self.steps.iter_mut().filter(|step| is_disturber(step)) {
-            step.after.clone_from(&asking);
+        for step in &mut self.steps {
+            let own = rank(step);
+            if own > 0 {
+                let before = asking.iter().filter(|(_, other)| *other < own);
+                step.after = before.map(|(id, _)| id.clone()).collect();
+            }
         }
     }
 
@@ -257,6 +256,10 @@ pub(super) fn compose_build_step() -> StepId {
 
 pub(super) fn compose_up_step() -> StepId {
     StepId("compose up".to_owned())
+}
+
+pub(super) fn compose_look_step() -> StepId {
+    StepId("compose look".to_owned())
 }
 
 pub(super) fn session_step() -> StepId {

@@ -8,6 +8,7 @@ use containrlab_domain::judge::BuildObserved;
 use containrlab_domain::judge::progress::ProgressReader;
 use containrlab_domain::lab::LabFiles;
 
+use super::bounds;
 use super::journal::Journal;
 use crate::jobs::request;
 use crate::sandbox::{AgentClient, AgentError};
@@ -67,10 +68,8 @@ async fn build_as(
     options: &[&str],
     timeout_seconds: u32,
 ) -> Result<BuildObserved, AgentError> {
-    // A step that forks without end is stopped by its own limit, and not by the sandbox's, which holds the engine too.
-    let argv =
-        [&["docker", "build", "--progress=plain", "--ulimit=nproc=600:600", "-t", tag], options, &["."]]
-            .concat();
+    let bounds = bounds::of_build();
+    let argv = [&["docker", "build", "--progress=plain", &bounds, "-t", tag], options, &["."]].concat();
     journal.say(&format!("$ {}", argv.join(" "))).await;
     run_build(agent, journal, &argv, timeout_seconds).await
 }

@@ -9,6 +9,7 @@ use containrlab_domain::judge::{Action, Observation, Plan, SessionFacts, StepId,
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
 use containrlab_domain::workspace::{FileEntry, Tree, WorkspacePath};
+use tokio::sync::Semaphore;
 
 use super::steps;
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::workspace::write_tree;
 pub(super) enum Session {
     /// They were taken at the submission; none when the sandbox was gone.
     Recorded(Option<SessionFacts>),
-    /// Nobody has a session: the answer's own `session.sh` is run in the verifier, and that is looked at.
+    /// Nobody has a session: the answer's own `session.sh`, if it has one, is run in the verifier, and that is looked at.
     Script,
 }
 
@@ -51,19 +52,20 @@ impl Case {
     /// What was seen, when nothing has to be done for it.
     pub(super) fn without_engine(&self) -> Vec<Observation> {
         let Session::Recorded(facts) = &self.session else { return Vec::new() };
-        let observed = steps::session(facts.as_ref());
+        let observed = steps::session_seen(facts.as_ref());
         let seen = |id: &StepId| Observation { step: id.clone(), seconds: 0.0, observed: observed.clone() };
         self.plan.steps.iter().map(|step| seen(&step.id)).collect()
     }
 
-    /// Does all that the plan says, in a sandbox that nobody was in before.
+    /// Does all that the plan says, in a sandbox that nobody was in before. `builds` as in [`steps::carry_out`].
     pub(super) async fn carry_out(
         &self,
         agent: &AgentClient,
         log: &mut LogWriter,
+        builds: Option<&Semaphore>,
     ) -> Result<Vec<Observation>, Error> {
         write_files(agent, &self.tree, &self.files).await?;
-        steps::carry_out(agent, log, &self.plan, &self.files, &self.session).await
+        steps::carry_out(agent, log, &self.plan, &self.files, &self.session, builds).await
     }
 
     /// What the observations mean.

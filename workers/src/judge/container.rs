@@ -9,32 +9,19 @@ use containrlab_domain::judge::{
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::bounds;
 use super::build::IMAGE;
-use super::engine::{ask, ask_within, tail_of};
+use super::engine::{ask, ask_within, get, tail_of};
+use super::looks::{FIRST_LOOK, Looks};
+use super::processes::{Processes, Rest};
 use super::sockets;
 use crate::sandbox::{AgentClient, AgentError};
 
-/// How long a container gets to fall over at its start.
-const MOMENT: Duration = Duration::from_millis(1500);
-
-/// Between two looks: short at first, because most apps are up in no time.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LONGEST_LOOK: Duration = Duration::from_millis(400);
+/// How long a container that never rests is watched at its start.
+const LONGEST_START: Duration = Duration::from_secs(10);
 
 /// Bytes of the engine's answers that are read.
 const ANSWER: usize = 256 * 1024;
-
-/// What bounds each container beyond its memory: a log that floods, a process that forks without end, and a memory that runs over
-/// hit the container alone, and not the engine beside it.
-const BOUNDS: [&str; 7] = [
-    "--log-driver=json-file",
-    "--log-opt=max-size=4m",
-    "--log-opt=max-file=2",
-    "--ulimit=nproc=600:600",
-    "--ulimit=core=0:0",
-    "--oom-score-adj=900",
-    "--pull=never",
-];
 
 /// A started container.
 #[derive(Debug, Clone)]
@@ -111,20 +98,6 @@ impl State {
     }
 }
 
-/// Waits between looks, longer each time.
-pub(super) struct Looks(Duration);
-
-impl Looks {
-    pub(super) fn new() -> Self {
-        Self(FIRST_LOOK)
-    }
-
-    pub(super) async fn pause(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 3 / 2).min(LONGEST_LOOK);
-    }
-}
-
 impl Container {
     /// A container that is not started yet.
     pub(super) fn new(name: String, spec: ContainerSpec, first_port: u16, log_kib: u32) -> Self {
@@ -143,8 +116,7 @@ impl Container {
 
     fn command_line(&self) -> Vec<String> {
         let mut argv: Vec<String> = ["docker", "run", "-d", "--name", &self.name].map(str::to_owned).to_vec();
-        argv.extend(BOUNDS.map(str::to_owned));
-        argv.push(format!("--memory={}m", self.spec.memory_mib));
+        argv.extend(bounds::of_container(self.spec.memory_mib));
         argv.extend(self.options());
         argv
     }
@@ -170,7 +142,7 @@ impl Container {
         format!("{}-data", self.name)
     }
 
-    /// Starts it, and watches for a moment whether it falls over if it is to `settle`.
+    /// Starts it. If it is to `settle`, watches until it has fallen over or rests.
     pub(super) async fn start(
         &mut self,
         agent: &AgentClient,
@@ -187,16 +159,22 @@ impl Container {
         if !settle {
             return Ok(RunObserved { state: ContainerState::Running, log: String::new() });
         }
-        let until = Instant::now() + MOMENT;
+        Ok(RunObserved { state: self.settle(agent).await?, log: self.log(agent).await? })
+    }
+
+    async fn settle(&self, agent: &AgentClient) -> Result<ContainerState, AgentError> {
         let mut looks = Looks::new();
-        let state = loop {
-            let state = self.state(agent).await?;
-            if state != ContainerState::Running || Instant::now() >= until {
-                break state;
+        let mut rest = Rest::default();
+        loop {
+            let seen = self.inspect(agent).await?;
+            let state = seen.observed();
+            let is_at_rest = Processes::look(agent).await?.family(seen.pid).is_at_rest;
+            let is_decided = state != ContainerState::Running || rest.is_settled(is_at_rest, Instant::now());
+            if is_decided || self.started.elapsed() >= LONGEST_START {
+                return Ok(state);
             }
             looks.pause().await;
-        };
-        Ok(RunObserved { state, log: self.log(agent).await? })
+        }
     }
 
     /// Removes it and starts another one like it with the same volume.
@@ -265,9 +243,13 @@ impl Container {
     }
 
     async fn inspect(&self, agent: &AgentClient) -> Result<State, AgentError> {
-        let said = ask(agent, &["docker", "inspect", "-f", "{{json .State}}", &self.name], ANSWER).await?;
-        serde_json::from_str(&said.stdout)
-            .map_err(|error| AgentError::Protocol(format!("docker inspect: {error}; {}", said.stderr)))
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Inspected {
+            state: State,
+        }
+        let inspected: Inspected = get(agent, &format!("/containers/{}/json", self.name)).await?;
+        Ok(inspected.state)
     }
 
     /// How it is.
@@ -308,9 +290,12 @@ impl Container {
     /// Adds up the memory of its processes.
     pub(super) async fn memory(&self, agent: &AgentClient) -> Result<MemoryObserved, AgentError> {
         let state = self.inspect(agent).await?;
-        let said = ask(agent, &["ps", "-e", "-o", "pid=,ppid=,rss="], ANSWER).await?;
-        let (resident_bytes, processes) = resident(&said.stdout, state.pid);
-        Ok(MemoryObserved { resident_bytes, processes, container: state.observed() })
+        let family = Processes::look(agent).await?.family(state.pid);
+        Ok(MemoryObserved {
+            resident_bytes: family.resident_bytes,
+            processes: family.members,
+            container: state.observed(),
+        })
     }
 
     /// Watches its health until that is decided or the time is over.
@@ -340,27 +325,6 @@ impl Container {
     }
 }
 
-/// Bytes that a process and all that descend from it hold, and how many they are; from `ps -o pid=,ppid=,rss=`.
-fn resident(processes: &str, root: u32) -> (u64, u32) {
-    let rows: Vec<(u32, u32, u64)> = processes
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let mut number = || words.next()?.parse::<u64>().ok();
-            let (pid, parent, kibibytes) = (number()?, number()?, number()?);
-            Some((u32::try_from(pid).ok()?, u32::try_from(parent).ok()?, kibibytes))
-        })
-        .collect();
-    let mut family = vec![root];
-    let mut next = 0;
-    while let Some(parent) = family.get(next).copied() {
-        family.extend(rows.iter().filter(|(_, of, _)| *of == parent).map(|(pid, ..)| *pid));
-        next += 1;
-    }
-    let members = rows.iter().filter(|(pid, ..)| family.contains(pid));
-    members.fold((0, 0), |(bytes, count), (_, _, kibibytes)| (bytes + kibibytes * 1024, count + 1))
-}
-
 /// The reason alone, without docker's own address to the reader.
 fn words_of_engine(stderr: &str) -> String {
     let line = stderr.lines().rev().find(|line| line.contains("docker: ") || line.contains("Error"));
@@ -379,14 +343,6 @@ mod tests {
                       \nRun 'docker run --help' for more information\n";
         assert_eq!(words_of_engine(stderr), "exec: \"x\": not found.");
         assert_eq!(words_of_engine("odd"), "odd");
-    }
-
-    #[test]
-    fn the_memory_of_a_container_is_that_of_its_whole_family() {
-        let processes =
-            "    1     0   500\n   10     1  1000\n   11    10  2000\n   12    11  3000\n   13     1  9000\n";
-        assert_eq!(resident(processes, 10), (6000 * 1024, 3));
-        assert_eq!(resident(processes, 99), (0, 0));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use containrlab_domain::judge::{ContainerState, HttpExpectation, HttpObserved, HttpResponse, Method};
 
-use super::container::{Container, Looks};
+use super::container::Container;
 use super::engine::ask;
+use super::looks::Looks;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Bytes of a body that are read.

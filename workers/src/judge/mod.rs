@@ -3,7 +3,20 @@
 //! What has to be done and what it is worth is the domain's to say; here it is only done, with the platform's own tools:
 //! the verifier is this attempt's alone and nobody was in it before, the files come from the ledger by their hash, and nothing that the
 //! learner wrote runs outside of the verifier's own containers.
+//!
+//! ```text
+//!  case       what is judged: files, lab, plan, verdict
+//!  steps      the plan's steps, each as soon as it can be done
+//!   ├ build, image            images: made, and read where the engine keeps them
+//!   ├ container, http, script one container, and what is asked of it
+//!   ├ compose                 a project of services
+//!   └ session                 a learner's own engine
+//!  engine     how a command is run and the engine's API asked;  bounds  what bounds every container
+//!  looks, processes, sockets  waiting for something to come up, and seeing what it does meanwhile
+//!  journal    what the learner reads of it;  workshop  all of it without a ledger
+//! ```
 
+mod bounds;
 mod build;
 mod case;
 mod compose;
@@ -13,38 +26,34 @@ mod http;
 mod image;
 mod journal;
 mod lab_version;
+mod looks;
+mod processes;
 mod script;
 mod session;
 mod sockets;
 mod steps;
+mod workshop;
 
 use std::sync::Arc;
 
 use containrlab_domain::attempt::Basis;
-use containrlab_domain::ids::{LeaseId, SessionId};
+use containrlab_domain::ids::LeaseId;
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
 use containrlab_domain::workspace::{Tree, WorkspacePath};
-use containrlab_store::labs::tree_of;
 use containrlab_store::{AttemptRow, Store, StoreError};
-use tokio_util::sync::CancellationToken;
 
 use self::case::{Case, Session};
 pub(crate) use self::lab_version::lab_of;
 pub(crate) use self::session::look;
+pub use self::workshop::Workshop;
 use crate::error::Error;
-use crate::host::{SandboxHost, SandboxRequest};
+use crate::host::SandboxRequest;
 pub use crate::jobs::Ear;
 use crate::jobs::LogWriter;
 use crate::runner::{Runner, verifier};
 use crate::sandbox::Role;
 use crate::workspace::is_ignored;
-
-/// Bytes of output that somebody hears of a judgement without a ledger.
-const HEARD: usize = 4 << 20;
-
-/// How long a command beside files may take.
-const BESIDE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// A verdict, and what it rests on; nothing when the platform failed before anything was judged.
 pub(crate) struct Judged {
@@ -77,72 +86,9 @@ pub(crate) async fn judge(
     let request = SandboxRequest { session: attempt.session_id, lease, role: Role::Verifier };
     let sandbox = verifier(runner, request).await?;
     let agent = sandbox.sandbox().agent.clone();
-    let observations = case.carry_out(&agent, log).await;
+    let observations = case.carry_out(&agent, log, None).await;
     sandbox.remove().await;
     Ok(Judged { verdict: case.evaluate(observations?).await, basis })
-}
-
-/// Judges files without a ledger, as an attempt with these files would be: for authors of labs, from the command line. Whoever
-/// calls it hears the judge's log. A file that begins with `#!` can be executed.
-///
-/// # Errors
-/// When the platform is at fault, one of the paths could not lie in a workspace, or `stop` was cancelled; the sandbox is gone by
-/// then in each case.
-pub async fn judge_files(
-    host: &dyn SandboxHost,
-    lab: Arc<Lab>,
-    files: LabFiles,
-    ear: Ear,
-    stop: &CancellationToken,
-) -> Result<Verdict, Error> {
-    let (tree, _) = tree_of(&files).map_err(|error| Error::Setting(error.to_string()))?;
-    let case = Case::new(lab, tree, files, Session::Script).await;
-    if case.needs_no_engine() {
-        return Ok(case.evaluate(Vec::new()).await);
-    }
-    if stop.is_cancelled() {
-        return Err(Error::Stopped);
-    }
-    let request = SandboxRequest {
-        session: SessionId(uuid::Uuid::now_v7()),
-        lease: LeaseId(uuid::Uuid::now_v7()),
-        role: Role::Verifier,
-    };
-    // Not broken off while it is made: what is half made could outlive the process.
-    let sandbox = host.create(request).await?;
-    let mut log = LogWriter::heard_by(ear, HEARD);
-    let observations = tokio::select! {
-        observations = case.carry_out(&sandbox.agent, &mut log) => observations,
-        () = stop.cancelled() => Err(Error::Stopped),
-    };
-    log.close().await;
-    host.remove(sandbox.id).await?;
-    Ok(case.evaluate(observations?).await)
-}
-
-/// Runs a command beside these files in a fresh sandbox, and waits for its end: what a judgement is measured against.
-///
-/// # Errors
-/// When the sandbox fails or the command does; the sandbox is gone by then.
-pub async fn run_beside(host: &dyn SandboxHost, files: &LabFiles, argv: &[&str]) -> Result<(), Error> {
-    let (tree, _) = tree_of(files).map_err(|error| Error::Setting(error.to_string()))?;
-    let request = SandboxRequest {
-        session: SessionId(uuid::Uuid::now_v7()),
-        lease: LeaseId(uuid::Uuid::now_v7()),
-        role: Role::Verifier,
-    };
-    let sandbox = host.create(request).await?;
-    let ran = async {
-        case::write_files(&sandbox.agent, &tree, files).await?;
-        let said = engine::ask_within(&sandbox.agent, argv, HEARD, BESIDE).await?;
-        if said.is_fine() {
-            return Ok(());
-        }
-        Err(Error::Setting(format!("it failed: {}{}", said.stdout, said.stderr)))
-    };
-    let ran = ran.await;
-    host.remove(sandbox.id).await?;
-    ran
 }
 
 /// Whether a file at this path is part of an attempt: what tools make again stays in the sandbox.

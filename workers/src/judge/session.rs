@@ -1,36 +1,53 @@
 //! A look at the engine of a session: asked through its API, from within the sandbox, with a program that the learner can't
 //! replace; not with the learner's own `docker`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use containrlab_domain::judge::{SessionContainerFact, SessionFacts, SessionNetworkFact};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use super::engine::ask;
+use super::engine::{ask, get, get_each};
+use super::journal::Journal;
+use crate::jobs::request;
 use crate::sandbox::{AgentClient, AgentError};
-
-/// Bytes of each of the engine's answers that are read.
-const ANSWER: usize = 4 << 20;
 
 /// Things of each kind that are kept: the facts stand in the ledger.
 const KEPT: usize = 200;
 
-/// Asks the engine of the sandbox. The root file system of a sandbox is read-only, and `--disable` keeps the learner's own settings
-/// out.
-const ASK: &str = "exec /usr/bin/curl --disable --silent --show-error --fail --max-time 20 --noproxy '*' \
-                   --unix-socket \"$XDG_RUNTIME_DIR/docker.sock\" \"http://engine$1\"";
+/// What an answer of a lab's author did in the session that it never had.
+pub(super) const SCRIPT: &str = "session.sh";
+
+/// Removes what the author's script has started, so that nothing of it is in the way of what is judged next. Images and the build
+/// cache stay: they say the same as the files do.
+const CLEAR: &str = "docker ps --all --quiet | xargs -r docker rm --force --volumes\n\
+                     docker network prune --force && docker volume prune --all --force";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Container {
+    id: String,
     names: Option<Vec<String>>,
     image: String,
-    state: String,
     status: String,
     ports: Option<Vec<Port>>,
     network_settings: Option<Networks>,
     mounts: Option<Vec<Mount>>,
+}
+
+/// A container as the engine knows it this very moment; its list of them may be a moment old.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    state: State,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    running: bool,
+    exit_code: i64,
 }
 
 #[derive(Deserialize)]
@@ -80,13 +97,22 @@ struct Image {
 
 /// What is in the sandbox's engine right now.
 pub(crate) async fn look(agent: &AgentClient) -> Result<SessionFacts, AgentError> {
-    let containers: Vec<Container> = get(agent, "/containers/json?all=true").await?;
+    let mut containers: Vec<Container> = get(agent, "/containers/json?all=true").await?;
+    containers.truncate(KEPT);
+    let paths: Vec<String> =
+        containers.iter().map(|container| format!("/containers/{}/json", container.id)).collect();
+    let inspected: Vec<Inspected> = get_each(agent, &paths).await?;
+    let states: HashMap<String, State> = inspected.into_iter().map(|one| (one.id, one.state)).collect();
     let networks: Vec<Network> = get(agent, "/networks").await?;
     let volumes: Volumes = get(agent, "/volumes").await?;
     let images: Vec<Image> = get(agent, "/images/json").await?;
     let names = |volumes: Volumes| volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name);
     Ok(SessionFacts {
-        containers: containers.into_iter().take(KEPT).map(fact).collect(),
+        containers: containers
+            .into_iter()
+            .filter_map(|container| Some((states.get(&container.id)?, container)))
+            .map(|(state, container)| fact(container, state))
+            .collect(),
         networks: networks
             .into_iter()
             .take(KEPT)
@@ -97,7 +123,7 @@ pub(crate) async fn look(agent: &AgentClient) -> Result<SessionFacts, AgentError
     })
 }
 
-fn fact(container: Container) -> SessionContainerFact {
+fn fact(container: Container, state: &State) -> SessionContainerFact {
     let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let networks = container.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let ports = container.ports.unwrap_or_default().into_iter();
@@ -108,22 +134,29 @@ fn fact(container: Container) -> SessionContainerFact {
     SessionContainerFact {
         name: name.trim_start_matches('/').to_owned(),
         image: container.image,
-        running: container.state == "running",
-        status: container.status,
+        running: state.running,
+        status: match container.status.starts_with("Up") && !state.running {
+            true => format!("Exited ({})", state.exit_code),
+            false => container.status,
+        },
         networks: networks.into_keys().collect(),
         published,
         volumes: container.mounts.unwrap_or_default().into_iter().filter_map(|mount| mount.name).collect(),
     }
 }
 
-async fn get<T: DeserializeOwned>(agent: &AgentClient, path: &str) -> Result<T, AgentError> {
-    let said = ask(agent, &["/bin/sh", "-c", ASK, "sh", path], ANSWER).await?;
-    if !said.is_fine() {
-        return Err(AgentError::Protocol(format!(
-            "the engine does not answer {path}: {}",
-            said.stderr.trim()
-        )));
+/// Does in a verifier that nothing was done in yet what an author's script did in a session, looks at that, and removes it.
+pub(super) async fn of_script(
+    agent: &AgentClient,
+    journal: &Journal<'_>,
+    limit: Duration,
+) -> Result<SessionFacts, AgentError> {
+    journal.say(&format!("$ bash {SCRIPT}")).await;
+    journal.run(agent, request(&["bash", SCRIPT], limit), &mut |_| {}).await?;
+    let facts = look(agent).await?;
+    let cleared = ask(agent, &["sh", "-c", CLEAR], 4096).await?;
+    if !cleared.is_fine() {
+        return Err(AgentError::Protocol(format!("what {SCRIPT} did stays: {}", cleared.stderr.trim())));
     }
-    serde_json::from_str(&said.stdout)
-        .map_err(|error| AgentError::Protocol(format!("the engine's answer to {path}: {error}")))
+    Ok(facts)
 }

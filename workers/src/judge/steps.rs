@@ -12,14 +12,14 @@ use containrlab_domain::judge::{
 use containrlab_domain::lab::LabFiles;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 use super::case::Session;
 use super::container::Container;
 use super::journal::Journal;
-use super::session::look;
-use super::{build, compose, http, image, script};
+use super::{build, compose, http, image, script, session};
 use crate::error::Error;
-use crate::jobs::{LogWriter, request};
+use crate::jobs::LogWriter;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Steps at a time: a sandbox has about one processor, and whoever waits for a container needs none of it.
@@ -33,6 +33,8 @@ const PORTS: u16 = 16;
 
 /// Does all steps of a plan and says what was seen, in the plan's order.
 ///
+/// `builds` gives turns at building to judgements that are made side by side; none: builds take none.
+///
 /// # Errors
 /// When the sandbox fails; nothing that was seen before counts then.
 pub(super) async fn carry_out(
@@ -41,13 +43,17 @@ pub(super) async fn carry_out(
     plan: &Plan,
     files: &LabFiles,
     session: &Session,
+    builds: Option<&Semaphore>,
 ) -> Result<Vec<Observation>, Error> {
+    let journal = Journal::new(log);
+    let session = session_facts(agent, &journal, plan, files, session).await?;
     let bench = Bench {
         agent,
-        journal: Journal::new(log),
+        journal,
         plan,
         files,
         session,
+        builds,
         containers: Mutex::default(),
         made: AtomicU16::new(0),
     };
@@ -82,11 +88,30 @@ pub(super) async fn carry_out(
     Ok(plan.steps.iter().filter_map(|step| seen.remove(&step.id)).collect())
 }
 
-/// What an answer of a lab's author did in the session that it never had.
-const SESSION_SCRIPT: &str = "session.sh";
+/// What was in the learner's own engine, if the plan asks for it. Where nobody has a session, what the author's script does in one
+/// is looked at, before anything else is done in the verifier.
+async fn session_facts(
+    agent: &AgentClient,
+    journal: &Journal<'_>,
+    plan: &Plan,
+    files: &LabFiles,
+    session: &Session,
+) -> Result<Option<SessionFacts>, AgentError> {
+    let is_asked_for = plan.steps.iter().any(|step| step.action == Action::LookAtSession);
+    match session {
+        Session::Recorded(facts) => Ok(facts.clone()),
+        Session::Script if !is_asked_for => Ok(None),
+        Session::Script if files.contains_key(session::SCRIPT) => {
+            let limit = Duration::from_secs(plan.limits.build_seconds.into());
+            session::of_script(agent, journal, limit).await.map(Some)
+        }
+        // Nobody has done anything.
+        Session::Script => session::look(agent).await.map(Some),
+    }
+}
 
-/// What was kept of a session.
-pub(super) fn session(facts: Option<&SessionFacts>) -> Observed {
+/// What is seen of a session.
+pub(super) fn session_seen(facts: Option<&SessionFacts>) -> Observed {
     facts.map_or(Observed::SessionGone, |facts| Observed::Session(facts.clone()))
 }
 
@@ -115,7 +140,8 @@ struct Bench<'a> {
     journal: Journal<'a>,
     plan: &'a Plan,
     files: &'a LabFiles,
-    session: &'a Session,
+    session: Option<SessionFacts>,
+    builds: Option<&'a Semaphore>,
     /// Started containers by the step that started them.
     containers: Mutex<HashMap<StepId, Container>>,
     /// How many containers were named.
@@ -124,6 +150,11 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn observe(&self, step: &'a PlanStep) -> Result<(&'a StepId, Observation), AgentError> {
+        // Waiting for one's turn is no part of a build's time.
+        let _turn = match self.builds.filter(|_| step.action.is_build()) {
+            Some(builds) => builds.acquire().await.ok(),
+            None => None,
+        };
         let started = Instant::now();
         let observed = self.carry_out(step).await?;
         let seconds = started.elapsed().as_secs_f64();
@@ -131,7 +162,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn carry_out(&self, step: &PlanStep) -> Result<Observed, AgentError> {
-        let (agent, journal) = (self.agent, &self.journal);
+        let (agent, journal, memory) = (self.agent, &self.journal, self.plan.limits.memory_mib);
         let on = |run: &StepId| {
             self.container(run)
                 .ok_or_else(|| AgentError::Protocol(format!("the step {run} made no container")))
@@ -202,19 +233,17 @@ impl<'a> Bench<'a> {
                 journal.say(&format!("Memory: {megabytes:.1} MB in {} processes", seen.processes)).await;
                 Observed::Memory(seen)
             }
-            Action::LookAtSession => match self.session {
-                Session::Recorded(facts) => session(facts.as_ref()),
-                Session::Script => self.session_of_script().await?,
-            },
+            Action::LookAtSession => session_seen(self.session.as_ref()),
             Action::ComposeConfig => Observed::ComposeConfig(compose::config(agent).await?),
             Action::ComposeBuild { timeout_seconds } => {
                 Observed::Build(compose::build(agent, journal, *timeout_seconds).await?)
             }
             Action::ComposeUp { within_seconds, healthy } => {
-                Observed::Compose(compose::up(agent, journal, *within_seconds, *healthy).await?)
+                Observed::Compose(compose::up(agent, journal, memory, *within_seconds, *healthy).await?)
             }
+            Action::ComposeLook => Observed::Compose(compose::look(agent, journal).await?),
             Action::ComposeAnew { within_seconds } => {
-                Observed::Compose(compose::anew(agent, journal, *within_seconds).await?)
+                Observed::Compose(compose::anew(agent, journal, memory, *within_seconds).await?)
             }
             Action::ServiceHttp { service, published, expect, within_seconds } => {
                 let seen = compose::watch(agent, service, *published, expect, *within_seconds).await?;
@@ -276,17 +305,6 @@ impl<'a> Bench<'a> {
             .say(&format!("{}\nThe container {}: {:?}", seen.log.trim_end(), container.name(), seen.state))
             .await;
         Ok(seen)
-    }
-
-    /// Does in the verifier what an answer says a learner did in a session, and looks at that.
-    async fn session_of_script(&self) -> Result<Observed, AgentError> {
-        if !self.files.contains_key(SESSION_SCRIPT) {
-            return Ok(Observed::SessionGone);
-        }
-        let limit = Duration::from_secs(self.plan.limits.build_seconds.into());
-        self.journal.say(&format!("$ bash {SESSION_SCRIPT}")).await;
-        self.journal.run(self.agent, request(&["bash", SESSION_SCRIPT], limit), &mut |_| {}).await?;
-        Ok(Observed::Session(look(self.agent).await?))
     }
 
     async fn tell_answer(&self, who: &str, expect: &HttpExpectation, seen: &HttpObserved) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use containrlab_domain::ids::LabSlug;
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
-use containrlab_workers::judge::judge_files;
+use containrlab_workers::judge::Workshop;
 use tokio_util::sync::CancellationToken;
 
 use crate::bed::Bed;
@@ -37,7 +37,8 @@ async fn judge(bed: &Bed, checks: &str, answer: &LabFiles) -> Verdict {
 
 async fn judge_within(bed: &Bed, build_seconds: u32, checks: &str, answer: &LabFiles) -> Verdict {
     let ear = Box::new(|bytes: &[u8]| print!("{}", String::from_utf8_lossy(bytes)));
-    judge_files(&bed.sandboxes, lab(checks, build_seconds), answer.clone(), ear, &CancellationToken::new())
+    Workshop::new(bed.sandboxes.clone(), 1, CancellationToken::new())
+        .judge(lab(checks, build_seconds), answer.clone(), ear)
         .await
         .expect("the platform is fine")
 }
@@ -152,7 +153,7 @@ async fn each_check_of_images_and_containers_sees_what_is_there() {
             "healthcheck_failed",
             "log_line_missing",
             "sigterm_ignored",
-            "data_lost",
+            "data_not_stored",
             "not_reproducible",
             "health_status_missing",
         ],
@@ -279,7 +280,11 @@ async fn hostile_answers_get_a_clear_finding_in_time() {
         ("FROM busybox\nCMD httpd -f -p 127.0.0.1:80\n", "healthcheck_failed", "127.0.0.1:80 only"),
         ("FROM busybox\nCMD sleep 60; httpd -f -p 80\n", "healthcheck_failed", "listens on no port"),
         ("FROM busybox\nCMD yes\n", "healthcheck_failed", "listens on no port"),
-        ("FROM busybox\nCMD b() { b | b & }; b; sleep 1000\n", "healthcheck_failed", "listens on no port"),
+        (
+            "FROM busybox\nCMD b() { b | b & }; b; exec sleep 1000\n",
+            "healthcheck_failed",
+            "listens on no port",
+        ),
     ] {
         let started = Instant::now();
         let answer = files(&[("Dockerfile", dockerfile)]);
@@ -289,6 +294,69 @@ async fn hostile_answers_get_a_clear_finding_in_time() {
         assert_eq!(codes(&verdict), [code], "{dockerfile}: {verdict:#?}");
         assert!(verdict.failures[0].message.contains(said), "{dockerfile}: {}", verdict.failures[0].message);
         assert!(took.as_secs() < 45, "{dockerfile}: {took:?}");
+    }
+}
+
+/// A project of which one service answers and the others do what its file says.
+fn beside_web(others: &str) -> LabFiles {
+    let compose = format!("services:\n  web:\n    build: image\n{others}");
+    files(&[("compose.yaml", &compose), ("image/Dockerfile", IMAGE), ("image/notes", NOTES)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_are_bound_whatever_their_file_says() {
+    let bed = Bed::new().await;
+    let checks = "[[checks]]\ntype = \"compose_up\"\nservices = [\"web\"]\n\
+        [[checks]]\ntype = \"http\"\nservice = \"web\"\nport = 8000\npath = \"/\"\nwithin_seconds = 20\n";
+    let greedy = "  bomb:\n    image: busybox\n    command: sh -c 'b() { b | b & }; b; sleep 1000'\n    pids_limit: -1\n    \
+        mem_limit: 100g\n    oom_score_adj: -900\n    stop_grace_period: 1s\n    ulimits: {nproc: 100000}\n    logging: {driver: none}\n  \
+        flood:\n    image: busybox\n    command: yes 0123456789abcdef0123456789abcdef\n    stop_grace_period: 1s\n    \
+        deploy: {resources: {limits: {memory: 100g, cpus: '64'}}}\n";
+    let verdict = judge(&bed, checks, &beside_web(greedy)).await;
+    assert!(verdict.passed, "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_fall_over_late_are_seen() {
+    let bed = Bed::new().await;
+    let checks = "[[checks]]\ntype = \"compose_up\"\nservices = [\"web\", \"late\"]\n\
+        [[checks]]\ntype = \"http\"\nservice = \"late\"\nport = 8000\npath = \"/\"\nwithin_seconds = 3\n";
+    for command in [
+        // Works for a while before it finds out.
+        "sh -c 'i=0; while [ $$i -lt 1000000 ]; do i=$$((i+1)); done; exit 4'",
+        // Ends once somebody asks.
+        "sh -c 'nc -l -p 8000 </dev/null; exit 4'",
+    ] {
+        let late =
+            format!("  late:\n    image: busybox\n    command: {command}\n    stop_grace_period: 1s\n");
+        let verdict = judge(&bed, checks, &beside_web(&late)).await;
+        assert_eq!(codes(&verdict), ["service_not_running"], "{command}: {verdict:#?}");
+        assert!(verdict.failures[0].message.contains("exit code 4"), "{}", verdict.failures[0].message);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_data_that_is_not_there_is_what_happened() {
+    let bed = Bed::new().await;
+    let checks = "[[checks]]\ntype = \"compose_keeps\"\nservice = \"store\"\nport = 9000\nwithin_seconds = 4\n\
+        write = { path = \"/cgi-bin/notes\", body = \"kept-text\" }\nread = { path = \"/cgi-bin/notes\", body_contains = \"kept-text\" }\n";
+    let build = "build: {context: image, args: {PORT: 9000}}";
+    for (service, code, said) in [
+        (format!("{build}\n    command: sh -c 'exit 5'"), "data_not_stored", "ended with exit code 5"),
+        (format!("{build}\n    stop_grace_period: 1s"), "data_lost", "docker compose down and up"),
+        (
+            format!(
+                "{build}\n    stop_grace_period: 1s\n    volumes: [\"seen:/seen\"]\n    user: root\n    \
+                 command: sh -c 'mkdir /seen/once || exit 6; exec httpd -f -p 9000 -h /www'"
+            ),
+            "data_unreachable",
+            "ended with exit code 6",
+        ),
+    ] {
+        let verdict =
+            judge(&bed, checks, &beside_web(&format!("  store:\n    {service}\nvolumes:\n  seen:\n"))).await;
+        assert_eq!(codes(&verdict), [code], "{service}: {verdict:#?}");
+        assert!(verdict.failures[0].message.contains(said), "{}", verdict.failures[0].message);
     }
 }
 
@@ -302,6 +370,15 @@ async fn what_an_author_did_in_a_session_is_looked_at() {
     let script = "docker network create back\ndocker run -d --name web --network back -p 8080:80 -v data:/data busybox sleep 1000\n";
     let verdict = judge(&bed, checks, &files(&[("session.sh", script)])).await;
     assert!(verdict.passed, "{verdict:#?}");
+    // Nothing of it is in the way of the project that is judged next.
+    let both = format!("{checks}[[checks]]\ntype = \"compose_up\"\nservices = [\"web\"]\n");
+    let project = "services:\n  web:\n    container_name: web\n    image: busybox\n    command: sleep 1000\n    \
+        stop_grace_period: 1s\n    ports: [\"8080:80\"]\n";
+    let verdict = judge(&bed, &both, &files(&[("session.sh", script), ("compose.yaml", project)])).await;
+    assert!(verdict.passed, "{verdict:#?}");
+    // Who did nothing has nothing.
+    let verdict = judge(&bed, checks, &files(&[("notes.txt", "nothing")])).await;
+    assert_eq!(codes(&verdict), ["container_missing", "network_missing", "volume_missing"], "{verdict:#?}");
     let verdict =
         judge(&bed, checks, &files(&[("session.sh", "docker run --name web busybox true\n")])).await;
     assert_eq!(

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use containrlab_domain::ids::RunnerId;
 use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::Verdict;
-use containrlab_workers::judge::{Ear, judge_files};
+use containrlab_workers::judge::{Ear, Workshop};
 use containrlab_workers::sandbox::Sandboxes;
-use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::process::signals::shutdown_token;
@@ -15,8 +14,7 @@ use crate::settings::{Environment, crates};
 
 /// A place to judge at.
 pub(super) struct Bench {
-    sandboxes: Sandboxes,
-    stop: CancellationToken,
+    workshop: Workshop<Sandboxes>,
 }
 
 impl Bench {
@@ -29,18 +27,24 @@ impl Bench {
         settings.runner = RunnerId(uuid::Uuid::now_v7());
         let sandboxes = Sandboxes::connect(settings).await.map_err(failure)?;
         sandboxes.prepare(&|line| eprintln!("{line}")).await.map_err(failure)?;
-        Ok(Self { sandboxes, stop: shutdown_token()? })
+        Ok(Self { workshop: Workshop::new(sandboxes, processors(), shutdown_token()?) })
     }
 
     /// Whether somebody asked to stop.
     pub(super) fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled()
+        self.workshop.is_stopped()
     }
 
     /// Judges files in a fresh sandbox, which is gone afterwards.
     pub(super) async fn judge(&self, lab: Arc<Lab>, files: LabFiles, ear: Ear) -> Result<Verdict, Failure> {
-        judge_files(&self.sandboxes, lab, files, ear, &self.stop)
+        self.workshop
+            .judge(lab, files, ear)
             .await
             .map_err(|error| Failure::Plain(format!("The judge could not do its work: {error}")))
     }
+}
+
+/// How many processors there are.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

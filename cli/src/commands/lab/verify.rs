@@ -9,12 +9,13 @@ use containrlab_domain::lab::{Lab, LabFiles};
 use containrlab_domain::verdict::{Verdict, VerdictStatus};
 use futures::StreamExt;
 
-use super::bench::Bench;
+use super::bench::{Bench, processors};
 use super::load;
 use crate::failure::Failure;
 use crate::settings::Environment;
 
-/// Cases that are judged side by side.
+/// Cases for each processor that are judged side by side: most of a judgement waits for something to come up, to answer or to
+/// end. What keeps a processor busy takes turns.
 const AT_ONCE: usize = 2;
 
 /// How often a case is judged until the platform can tell.
@@ -51,7 +52,8 @@ pub(super) async fn run(environment: &Environment, folders: &[PathBuf], quick: b
     let bench = Bench::open(environment).await?;
     let started = Instant::now();
     println!("{:<14} {:<32} {:>7}  came out", "lab", "answer", "seconds");
-    let mut judged = futures::stream::iter(cases).map(|case| judge(&bench, case)).buffered(AT_ONCE);
+    let at_once = AT_ONCE * processors();
+    let mut judged = futures::stream::iter(cases).map(|case| judge(&bench, case)).buffer_unordered(at_once);
     let mut outcomes = Vec::new();
     while let Some((case, outcome, said, took)) = judged.next().await {
         let word = match outcome {

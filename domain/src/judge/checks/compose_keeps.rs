@@ -3,13 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::compose_up::{asks_for, end_in_words};
 use super::http::fifteen;
-use super::keeping::{Kept, ReadRequest, WriteRequest};
+use super::keeping::{CODES, Kept, ReadRequest, WriteRequest, not_stored, unreachable};
 use super::{Answer, Rule};
 use crate::judge::compose_file;
+use crate::judge::compose_observation::ComposeObserved;
 use crate::judge::facts::Facts;
+use crate::judge::observation::Observed;
 use crate::judge::plan::{Action, StepId};
 use crate::judge::planner::{Planner, compose_up_step, http_step};
+use crate::verdict::Finding;
 
 /// What a service stores is still there after `docker compose down` and `up`.
 ///
@@ -23,7 +27,9 @@ use crate::judge::planner::{Planner, compose_up_step, http_step};
 /// within_seconds = 30  # optional, for each request
 /// ```
 ///
-/// Codes: `data_lost`. Skipped when the project does not come up.
+/// Codes: `data_not_stored` (the service does not run, writing fails, or what was written can't be read even at once), `data_lost`,
+/// `data_unreachable` (the service does not come back). Skipped when the project does not come up, or when the service does not
+/// run and a `compose_up` check asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComposeKeeps {
     /// The service that is asked.
@@ -39,13 +45,16 @@ pub struct ComposeKeeps {
     pub within_seconds: u32,
 }
 
+/// What happens between writing and reading.
+const BETWEEN: &str = "docker compose down and up";
+
 fn thirty() -> u32 {
     2 * fifteen()
 }
 
 impl Rule for ComposeKeeps {
     fn codes(&self) -> Vec<&str> {
-        vec!["data_lost"]
+        CODES.to_vec()
     }
 
     fn title(&self) -> String {
@@ -67,6 +76,21 @@ impl Rule for ComposeKeeps {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
+        let place = |found: Finding, key| Finding {
+            place: compose_file::place(facts.subject.files, &self.service, key),
+            ..found
+        };
+        if let Some(what) = self.end(facts.project()) {
+            if asks_for(facts, &self.service) {
+                return Answer::Skipped;
+            }
+            return place(not_stored(format!("{what}, so nothing can be stored.")), None).into();
+        }
+        if let Some(Observed::Compose(project)) = facts.observed(&anew_step())
+            && let Some(what) = self.end(Some(project))
+        {
+            return place(unreachable(BETWEEN, &format!("{what}.")), None).into();
+        }
         let (write, read) = (self.write.at(self.port), self.read.at(self.port));
         let up = compose_up_step();
         let at = |step: &StepId, expect| {
@@ -79,15 +103,22 @@ impl Rule for ComposeKeeps {
             write: write.clone(),
             read: read.clone(),
             within_seconds: self.within_seconds,
-            between: "docker compose down and up",
+            between: BETWEEN,
         };
         match kept.failure() {
             Err(()) => Answer::Skipped,
             Ok(None) => Answer::Met,
-            Ok(Some(mut found)) => {
-                found.place = compose_file::place(facts.subject.files, &self.service, Some("volumes"));
-                found.into()
-            }
+            Ok(Some(found)) => place(found, Some("volumes")).into(),
+        }
+    }
+}
+
+impl ComposeKeeps {
+    /// How the service comes not to run in this project, as the beginning of a sentence; `None` when it runs.
+    fn end(&self, project: Option<&ComposeObserved>) -> Option<String> {
+        match project?.service(&self.service) {
+            Some(service) => end_in_words(service).map(|end| format!("The service {} {end}", self.service)),
+            None => Some(format!("There is no container of the service {}", self.service)),
         }
     }
 }

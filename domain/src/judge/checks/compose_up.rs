@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::cause;
-use super::{Answer, Rule, finding};
+use super::{Answer, CheckKind, Rule, finding};
 use crate::judge::compose_file;
 use crate::judge::compose_observation::{ComposeObserved, RESTARTS, ServiceObserved};
 use crate::judge::facts::Facts;
@@ -21,6 +21,8 @@ use crate::verdict::{Finding, Place};
 /// within_seconds = 60   # optional
 /// healthy = true        # optional: those that have a health check must become healthy
 /// ```
+///
+/// They are looked at when they have come up, and again when all other checks have asked what they ask.
 ///
 /// Codes: `compose_up_failed`, `service_missing`, `service_not_running`, `service_unhealthy`. Skipped when there is no
 /// compose file that can be read.
@@ -55,6 +57,7 @@ impl Rule for ComposeUp {
 
     fn plan(&self, planner: &mut Planner<'_>) {
         planner.compose_up(self.within_seconds, self.healthy);
+        planner.compose_look();
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
@@ -75,12 +78,17 @@ impl Rule for ComposeUp {
             (Some(Observed::Build(build)), _) if build.exit_code != Some(0) => {
                 findings.push(failed_build(facts, build));
             }
-            (_, Some(Observed::Compose(seen))) => {
+            (_, Some(Observed::Compose(up))) => {
+                // One that fell over only when it was asked something does not run either.
+                let seen = ComposeObserved {
+                    services: facts.project().unwrap_or(up).services.clone(),
+                    ..up.clone()
+                };
                 if !seen.started && seen.services.iter().all(|service| service.runs()) {
-                    findings.push(failed_start(facts, seen));
+                    findings.push(failed_start(facts, &seen));
                 }
                 let listed = self.services.iter().filter(|service| known.contains(&service.as_str()));
-                findings.extend(listed.filter_map(|name| self.service_fault(facts, seen, name)));
+                findings.extend(listed.filter_map(|name| self.service_fault(facts, &seen, name)));
             }
             _ => return if findings.is_empty() { Answer::Skipped } else { findings.into() },
         }
@@ -99,32 +107,40 @@ impl ComposeUp {
             });
         };
         let is_unhealthy = self.healthy && !matches!(service.health.as_str(), "healthy" | "none");
-        let mut found = match &service.state {
-            _ if service.restarts >= RESTARTS => not_running(
-                name,
-                &format!("ends again and again; it was started {} times", service.restarts + 1),
-                &service.log,
-            ),
-            ContainerState::Running if is_unhealthy => unhealthy(service, seen.after_seconds),
-            ContainerState::Running => return None,
-            ContainerState::Exited { out_of_memory: true, .. } => {
-                not_running(name, "used more memory than it may and was stopped", &service.log)
-            }
-            ContainerState::Exited { code, .. } => {
-                not_running(name, &format!("ended with exit code {code}"), &service.log)
-            }
-            ContainerState::NotStarted { error } if error.is_empty() => not_running(
-                name,
-                "was made but not started: it waits for a service that is not ready",
-                &service.log,
-            ),
-            ContainerState::NotStarted { error } => {
-                not_running(name, &format!("could not be started: {}", cause(error)), &service.log)
-            }
+        let mut found = match end_in_words(service) {
+            Some(end) => not_running(name, &end, &service.log),
+            None if is_unhealthy => unhealthy(service, seen.after_seconds),
+            None => return None,
         };
         found.place = compose_file::place(facts.subject.files, name, None);
         Some(found)
     }
+}
+
+/// How a service comes not to run, as the rest of a sentence that begins with its name; `None` when it runs.
+pub(super) fn end_in_words(service: &ServiceObserved) -> Option<String> {
+    Some(match &service.state {
+        _ if service.restarts >= RESTARTS => {
+            format!("ends again and again; it was started {} times", service.restarts + 1)
+        }
+        ContainerState::Running => return None,
+        ContainerState::Exited { out_of_memory: true, .. } => {
+            "used more memory than it may and was stopped".to_owned()
+        }
+        ContainerState::Exited { code, .. } => format!("ended with exit code {code}"),
+        ContainerState::NotStarted { error } if error.is_empty() => {
+            "was made but not started: it waits for a service that is not ready".to_owned()
+        }
+        ContainerState::NotStarted { error } => format!("could not be started: {}", cause(error)),
+    })
+}
+
+/// Whether a check of the lab asks for this service to run, and so tells when it does not.
+pub(super) fn asks_for(facts: &Facts<'_>, service: &str) -> bool {
+    facts.lab.checks.iter().any(|check| match &check.kind {
+        CheckKind::ComposeUp(up) => up.services.iter().any(|name| name == service),
+        _ => false,
+    })
 }
 
 fn missing(facts: &Facts<'_>, service: &str, known: &[&str]) -> Finding {

@@ -4,13 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{fifteen, ok};
-use super::running::failure_of_own;
+use super::special_container::SpecialContainer;
 use super::{Answer, Rule, finding};
 use crate::judge::container_spec::ContainerSpec;
 use crate::judge::facts::Facts;
-use crate::judge::http_expectation::{Expected, HttpExpectation};
-use crate::judge::plan::StepId;
-use crate::judge::planner::{Planner, http_step, run_step};
+use crate::judge::planner::Planner;
 
 /// The app also answers without any capability (`docker run --cap-drop=ALL --security-opt=no-new-privileges`).
 ///
@@ -49,39 +47,27 @@ impl Rule for DropsCapabilities {
     }
 
     fn plan(&self, planner: &mut Planner<'_>) {
-        let container = ContainerSpec { bare: true, ..planner.container() };
-        planner.ask_plain_and_own(run_bare(), container, &self.expectation(), self.within_seconds);
+        let how = ContainerSpec { bare: true, ..planner.container() };
+        self.container().plan(planner, how);
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
-        let (run, expect) = (run_bare(), self.expectation());
-        let own = (&run, &http_step(&run, &expect));
-        let plain = http_step(&run_step(), &expect);
-        let trouble = match failure_of_own(facts, &plain, own, &expect, self.within_seconds) {
-            Ok(Some(trouble)) => trouble,
-            Ok(None) => return Answer::Met,
-            Err(answer) => return answer,
-        };
-        let mut found = finding(
-            "capabilities_needed",
-            format!("Without capabilities the app does not work: {}", trouble.what),
-            "Try it with docker run --cap-drop=ALL. What does it do at its start that only root may, such as changing its \
-             user or a file's owner? The build could have done that.",
-            "A container gets a part of root's rights by default. A service that answers requests needs none of them, and \
-             who breaks into it should find none.",
-        );
-        found.log = trouble.log;
-        found.into()
+        self.container().judge(facts, |trouble| {
+            finding(
+                "capabilities_needed",
+                format!("Without capabilities the app does not work: {trouble}"),
+                "Try it with docker run --cap-drop=ALL. What does it do at its start that only root may, such as changing \
+                 its user or a file's owner? The build could have done that.",
+                "A container gets a part of root's rights by default. A service that answers requests needs none of them, \
+                 and who breaks into it should find none.",
+            )
+        })
     }
 }
 
 impl DropsCapabilities {
-    fn expectation(&self) -> HttpExpectation {
-        let expected = Expected { status: Some(self.status), ..Expected::default() };
-        HttpExpectation::get(self.port, &self.path, expected)
+    fn container(&self) -> SpecialContainer {
+        let run = "run without capabilities".to_owned();
+        SpecialContainer::new(run, self.port, &self.path, self.status, self.within_seconds)
     }
-}
-
-fn run_bare() -> StepId {
-    StepId("run without capabilities".to_owned())
 }

@@ -4,14 +4,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Rule, finding};
-use crate::dockerfile::shell::{is_shell, split};
+use crate::dockerfile::shell::{is_shell, is_shell_script, split};
 use crate::dockerfile::{Base, Command, Effect, Effects, ImageName, StageGraph};
 use crate::judge::facts::Facts;
+use crate::verdict::Place;
 
 /// The app itself is the container's first process, and no shell stands in front of it: the `ENTRYPOINT`, or else the
 /// `CMD`, that counts in the end is a list, or its shell hands over with `exec`.
 ///
-/// `["sh", "-c", "…"]` without `exec` is the shell form by another spelling.
+/// `["sh", "-c", "…"]` without `exec` is the shell form by another spelling, and so is a shell script of the workspace that never
+/// says `exec`. A script with a `trap` sees to signals itself.
 ///
 /// ```toml
 /// [[checks]]
@@ -82,7 +84,22 @@ impl Rule for ExecForm {
                     found.place = Some(facts.subject.place(*span));
                     return found.into();
                 }
-                _ => return Answer::Met,
+                _ => match Script::started_by(facts, words).filter(|script| !script.hands_over()) {
+                    Some(script) => {
+                        let mut found = finding(
+                            "entry_shell_form",
+                            format!(
+                                "{keyword} starts {}, a shell script that runs the app as its child and stays in front of it.",
+                                script.path
+                            ),
+                            "Which word in a script makes the shell give its place to the program that follows?",
+                            why,
+                        );
+                        found.place = Some(script.place());
+                        return found.into();
+                    }
+                    None => return Answer::Met,
+                },
             },
             Command::Shell(text) if hands_over(text) => return Answer::Met,
             Command::Exec(words) => {
@@ -112,16 +129,61 @@ fn entry<'e, 'f>(effects: &'e Effects<'f>) -> Option<(&'static str, &'e Effect<&
     entrypoint.or_else(|| effects.cmd.as_ref().map(|cmd| ("CMD", cmd)))
 }
 
+/// Small programs that start another one in their place.
+const WRAPPERS: [&str; 7] = ["tini", "dumb-init", "catatonit", "env", "gosu", "su-exec", "setpriv"];
+
+/// A shell script of the workspace that a container starts.
+struct Script<'f> {
+    path: &'f str,
+    text: &'f str,
+}
+
+impl<'f> Script<'f> {
+    /// The one that these words start, by itself or as an argument of a shell: the file of that name that the build can take. `None`
+    /// when there is none, or more than one.
+    fn started_by(facts: &Facts<'f>, words: &[String]) -> Option<Self> {
+        let first = file_name(words.first()?);
+        let by_shell = words.iter().any(|word| is_shell(file_name(word)));
+        let may_be_any = by_shell || WRAPPERS.contains(&first);
+        let candidates = if may_be_any { words } else { &words[..1] };
+        candidates.iter().find_map(|word| {
+            let mut named = facts.subject.copyable.iter().filter(|path| file_name(path) == file_name(word));
+            let path = named.next().filter(|_| named.next().is_none())?;
+            let text = std::str::from_utf8(facts.subject.files.get(path)?).ok()?;
+            (is_shell_script(text) && (by_shell || text.starts_with("#!"))).then_some(Self { path, text })
+        })
+    }
+
+    /// Whether it gives its place to a program, or sees to signals itself.
+    fn hands_over(&self) -> bool {
+        split(self.text).iter().any(|command| command.replaces_shell || command.program() == "trap")
+    }
+
+    /// Its last line that does something.
+    fn place(&self) -> Place {
+        let lines = self.text.lines().enumerate();
+        let last = lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#')).last();
+        Place {
+            file: self.path.to_owned(),
+            line: last.and_then(|(at, _)| u32::try_from(at + 1).ok()),
+            end_line: None,
+            excerpt: last.map(|(_, line)| line.to_owned()),
+        }
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// Whether a list starts a shell with a script, small programs such as `tini --` in front of it left aside, that does
 /// not hand over.
 fn hides_in_shell(words: &[String]) -> bool {
-    let wrappers = ["tini", "dumb-init", "catatonit", "env", "gosu", "su-exec", "setpriv"];
-    let base = |word: &'_ String| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let starts_wrapped = words.first().is_some_and(|word| wrappers.contains(&base(word).as_str()));
+    let starts_wrapped = words.first().is_some_and(|word| WRAPPERS.contains(&file_name(word)));
     let shell = match starts_wrapped {
         // Wrappers have options and users of their own: the first word that is a shell decides.
-        true => words.iter().position(|word| is_shell(&base(word))),
-        false => words.first().filter(|word| is_shell(&base(word))).map(|_| 0),
+        true => words.iter().position(|word| is_shell(file_name(word))),
+        false => words.first().filter(|word| is_shell(file_name(word))).map(|_| 0),
     };
     let Some(shell) = shell else { return false };
     let mut rest = words[shell + 1..].iter();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::compose_up::asks_for;
 use super::running::{gone, run_failure, unanswered};
-use super::{Answer, CheckKind, Rule, service_run};
+use super::{Answer, Rule, service_run};
 use crate::judge::compose_file;
 use crate::judge::facts::Facts;
 use crate::judge::http_expectation::{Expected, HttpExpectation, JsonExpectation, Method};
@@ -154,8 +155,7 @@ impl Http {
         let expect = self.expectation();
         let asked = http_step(&service_run(&compose_up_step(), service, self.published), &expect);
         let Some(Observed::Http(seen)) = facts.observed(&asked) else { return Answer::Skipped };
-        if seen.response.is_none() && seen.container != ContainerState::Running && others_tell(facts, service)
-        {
+        if seen.response.is_none() && seen.container != ContainerState::Running && asks_for(facts, service) {
             return Answer::Skipped;
         }
         let code = if seen.response.is_some() { &self.code } else { UNANSWERED };
@@ -196,12 +196,4 @@ impl Http {
             },
         }
     }
-}
-
-/// Whether a check that asks for running services asks for this one.
-fn others_tell(facts: &Facts<'_>, service: &str) -> bool {
-    facts.lab.checks.iter().any(|check| match &check.kind {
-        CheckKind::ComposeUp(up) => up.services.iter().any(|name| name == service),
-        _ => false,
-    })
 }

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding;
-use super::running::is_answered;
+use super::running::{gone, is_answered};
 use crate::judge::http_expectation::{Expected, HttpExpectation, Method};
-use crate::judge::observation::{HttpObserved, Observed};
+use crate::judge::observation::{ContainerState, HttpObserved, Observed};
 use crate::verdict::Finding;
 
 /// A request that stores something. Any answer with a status below 400 is right.
@@ -63,6 +63,12 @@ impl ReadRequest {
     }
 }
 
+/// The codes about data that lasts: it never got there, it is gone, or nobody is left to ask for it.
+pub(super) const CODES: [&str; 3] = [NOT_STORED, "data_lost", UNREACHABLE];
+
+const NOT_STORED: &str = "data_not_stored";
+const UNREACHABLE: &str = "data_unreachable";
+
 /// What was seen of writing, reading at once, and reading later.
 pub(super) struct Kept<'a> {
     pub(super) written: Option<&'a Observed>,
@@ -75,39 +81,52 @@ pub(super) struct Kept<'a> {
     pub(super) between: &'static str,
 }
 
+/// Why data that lasts matters.
+const WHY: &str = "A container's own files go when the container goes. Data has to lie where it outlives it.";
+
+/// Says that nothing could be stored in the first place.
+pub(super) fn not_stored(what: impl Into<String>) -> Finding {
+    let hint = "Try the request yourself with curl, and look at the app's output. May the app write to its data folder?";
+    finding(NOT_STORED, what, hint, WHY)
+}
+
+/// Says that the app did not come back, so that nobody can tell what became of the data.
+pub(super) fn unreachable(between: &str, what: &str) -> Finding {
+    finding(
+        UNREACHABLE,
+        format!("After {between} nobody can tell whether the data is still there. {what}"),
+        "Do the same by hand and look at the output: what does the app find that was not there at its first start?",
+        WHY,
+    )
+}
+
 impl Kept<'_> {
     /// Why the data is not there; `None` when it is, an empty `Err` when it can't be told.
     pub(super) fn failure(&self) -> Result<Option<Finding>, ()> {
-        let why = "A container's own files go when the container goes. Data has to lie where it outlives it.";
         if let Some(what) = self.trouble(self.written, &self.write)? {
-            let mut found = finding(
-                "data_lost",
-                format!("{} could not be stored: {what}", self.write.asked()),
-                "Try the request yourself with curl, and look at the app's output. May the app write to its data folder?",
-                why,
-            );
-            found.log = log_of(self.written);
-            return Ok(Some(found));
+            let found = not_stored(format!("{} could not be stored. {what}", self.write.asked()));
+            return Ok(Some(Finding { log: log_of(self.written), ..found }));
         }
         if let Some(what) = self.trouble(self.read_at_once, &self.read)? {
-            let mut found = finding(
-                "data_lost",
-                format!("What was stored can't be read back even at once: {what}"),
-                "Try both requests yourself with curl, one after the other.",
-                why,
-            );
-            found.log = log_of(self.read_at_once);
-            return Ok(Some(found));
+            let found = Finding {
+                hint: "Try both requests yourself with curl, one after the other.".to_owned(),
+                ..not_stored(format!("What was stored can't be read back even at once. {what}"))
+            };
+            return Ok(Some(Finding { log: log_of(self.read_at_once), ..found }));
         }
         let Some(what) = self.trouble(self.read_later, &self.read)? else { return Ok(None) };
-        let mut found = finding(
-            "data_lost",
-            format!("What was stored is gone after {}: {what}", self.between),
-            "In which folder of the container does the app keep its data, and is it that very folder on which the volume lies?",
-            why,
-        );
-        found.log = log_of(self.read_later);
-        Ok(Some(found))
+        let is_back = matches!(self.read_later, Some(Observed::Http(HttpObserved { response: Some(_), .. })));
+        let found = if is_back {
+            finding(
+                "data_lost",
+                format!("What was stored is gone after {}. {what}", self.between),
+                "In which folder of the container does the app keep its data, and is it that very folder on which the volume lies?",
+                WHY,
+            )
+        } else {
+            unreachable(self.between, &what)
+        };
+        Ok(Some(Finding { log: log_of(self.read_later), ..found }))
     }
 
     fn trouble(&self, seen: Option<&Observed>, expect: &HttpExpectation) -> Result<Option<String>, ()> {
@@ -118,7 +137,8 @@ impl Kept<'_> {
         }
         Ok(Some(match &seen.response {
             Some(response) => expect.is_met(response).err().unwrap_or_default(),
-            None => format!("nothing answers {} within {} seconds.", expect.asked(), self.within_seconds),
+            None if seen.container != ContainerState::Running => gone(&seen.container, &seen.log).message,
+            None => format!("Nothing answers {} within {} seconds.", expect.asked(), self.within_seconds),
         }))
     }
 }

@@ -43,6 +43,7 @@ mod secret_words;
 mod secrets;
 mod service_config;
 mod session;
+mod special_container;
 mod stages;
 mod stops;
 mod user;

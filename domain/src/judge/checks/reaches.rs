@@ -9,7 +9,7 @@ use crate::judge::compose_observation::{ComposeObserved, ReachObserved};
 use crate::judge::facts::Facts;
 use crate::judge::observation::{ContainerState, Observed};
 use crate::judge::plan::{Action, StepId};
-use crate::judge::planner::{Planner, compose_up_step};
+use crate::judge::planner::Planner;
 
 /// A service of the project, or somebody outside of it, gets a connection to another service, by its name.
 ///
@@ -188,7 +188,7 @@ fn seen<'f>(
     port: u16,
     is_wanted: bool,
 ) -> Option<&'f ReachObserved> {
-    let Some(Observed::Compose(project)) = facts.observed(&compose_up_step()) else { return None };
+    let project = facts.project()?;
     let runs = |project: &ComposeObserved, name: &str| {
         name == OUTSIDE
             || project.service(name).is_some_and(|service| service.state == ContainerState::Running)

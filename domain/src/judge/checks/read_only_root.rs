@@ -4,13 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{fifteen, ok};
-use super::running::failure_of_own;
+use super::special_container::SpecialContainer;
 use super::{Answer, Rule, finding};
 use crate::judge::container_spec::ContainerSpec;
 use crate::judge::facts::Facts;
-use crate::judge::http_expectation::{Expected, HttpExpectation};
-use crate::judge::plan::StepId;
-use crate::judge::planner::{Planner, http_step, run_step};
+use crate::judge::planner::Planner;
 
 /// The app also answers when its container's root file system can't be written (`docker run --read-only`).
 ///
@@ -53,38 +51,26 @@ impl Rule for ReadOnlyRoot {
     }
 
     fn plan(&self, planner: &mut Planner<'_>) {
-        let container = ContainerSpec { read_only: true, tmpfs: self.tmpfs.clone(), ..planner.container() };
-        planner.ask_plain_and_own(self.run(), container, &self.expectation(), self.within_seconds);
+        let how = ContainerSpec { read_only: true, tmpfs: self.tmpfs.clone(), ..planner.container() };
+        self.container().plan(planner, how);
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
-        let (run, expect) = (self.run(), self.expectation());
-        let own = (&run, &http_step(&run, &expect));
-        let plain = http_step(&run_step(), &expect);
-        let trouble = match failure_of_own(facts, &plain, own, &expect, self.within_seconds) {
-            Ok(Some(trouble)) => trouble,
-            Ok(None) => return Answer::Met,
-            Err(answer) => return answer,
-        };
-        let mut found = finding(
-            "read_only_fails",
-            format!("On a read-only root file system the app does not work: {}", trouble.what),
-            "Try it with docker run --read-only: which path does it want to write, and need that lie in the image?",
-            "Who breaks into a container whose files can't be changed can't plant anything there; and what an app writes \
-             into its image's layer is gone with the container.",
-        );
-        found.log = trouble.log;
-        found.into()
+        self.container().judge(facts, |trouble| {
+            finding(
+                "read_only_fails",
+                format!("On a read-only root file system the app does not work: {trouble}"),
+                "Try it with docker run --read-only: which path does it want to write, and need that lie in the image?",
+                "Who breaks into a container whose files can't be changed can't plant anything there; and what an app \
+                 writes into its image's layer is gone with the container.",
+            )
+        })
     }
 }
 
 impl ReadOnlyRoot {
-    fn expectation(&self) -> HttpExpectation {
-        let expected = Expected { status: Some(self.status), ..Expected::default() };
-        HttpExpectation::get(self.port, &self.path, expected)
-    }
-
-    fn run(&self) -> StepId {
-        StepId(format!("run read-only {}", self.tmpfs.join(" ")))
+    fn container(&self) -> SpecialContainer {
+        let run = format!("run read-only {}", self.tmpfs.join(" "));
+        SpecialContainer::new(run, self.port, &self.path, self.status, self.within_seconds)
     }
 }

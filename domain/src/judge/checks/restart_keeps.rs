@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::fifteen;
-use super::keeping::{Kept, ReadRequest, WriteRequest};
+use super::keeping::{CODES, Kept, ReadRequest, WriteRequest};
 use super::running::run_failure;
 use super::{Answer, Rule};
 use crate::judge::container_spec::ContainerSpec;
@@ -25,7 +25,8 @@ use crate::judge::planner::{Planner, http_step, run_step};
 /// within_seconds = 15  # optional, from each container's start
 /// ```
 ///
-/// Codes: `docker_run_failed` (the container does not stay up), `data_lost`. Skipped when the build fails.
+/// Codes: `docker_run_failed` (the container does not stay up), `data_not_stored` (writing fails, or what was written can't be read
+/// even at once), `data_lost`, `data_unreachable` (the new container does not answer). Skipped when the build fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RestartKeeps {
     /// Port of the container.
@@ -43,7 +44,7 @@ pub struct RestartKeeps {
 
 impl Rule for RestartKeeps {
     fn codes(&self) -> Vec<&str> {
-        vec!["docker_run_failed", "data_lost"]
+        [&["docker_run_failed"], &CODES[..]].concat()
     }
 
     fn title(&self) -> String {
@@ -69,8 +70,10 @@ impl Rule for RestartKeeps {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Answer {
-        if let Some(answer) = run_failure(facts, &run_step()) {
-            return answer;
+        for run in [run_step(), self.first()] {
+            if let Some(answer) = run_failure(facts, &run) {
+                return answer;
+            }
         }
         if let Some(Observed::Run(seen)) = facts.observed(&self.second())
             && let ContainerState::NotStarted { .. } = seen.state
@@ -85,7 +88,7 @@ impl Rule for RestartKeeps {
             write,
             read,
             within_seconds: self.within_seconds,
-            between: "the container was removed and made anew with the same volume",
+            between: "its container was removed and made anew with the same volume",
         };
         match kept.failure() {
             Err(()) => Answer::Skipped,

@@ -5,7 +5,6 @@ use crate::judge::facts::Facts;
 use crate::judge::http_expectation::HttpExpectation;
 use crate::judge::observation::{ContainerState, HttpObserved, Observed};
 use crate::judge::plan::StepId;
-use crate::judge::planner::run_step;
 use crate::verdict::Finding;
 
 /// The answer for a check that needs a running container, when there is none: the first such check says why, the
@@ -145,58 +144,6 @@ fn silence(code: &str, asked: &str, seen: &HttpObserved, port: u16, within_secon
         "Its output says how far the app has come. Is it the app that runs, or something else?",
         "A container that runs is not yet a service that answers.",
     )
-}
-
-/// For a check that starts a container of its own in a special way: skipped when the app does not even work in a plain
-/// one, because another check tells that; otherwise why it does not work in the special one, `None` when it does.
-pub(super) fn failure_of_own(
-    facts: &Facts<'_>,
-    plain: &StepId,
-    own: (&StepId, &StepId),
-    expect: &HttpExpectation,
-    within_seconds: u32,
-) -> Result<Option<Trouble>, Answer> {
-    if let Some(answer) = run_failure(facts, &run_step()) {
-        return Err(answer);
-    }
-    match facts.observed(plain) {
-        Some(Observed::Http(seen)) if is_answered(seen, expect, within_seconds) => {}
-        _ => return Err(Answer::Skipped),
-    }
-    let (run, asked) = own;
-    let seen = match (facts.observed(run), facts.observed(asked)) {
-        (Some(Observed::Run(seen)), _) if seen.state != ContainerState::Running => {
-            return Ok(Some(Trouble::of(&seen.state, &seen.log)));
-        }
-        (Some(Observed::Run(_)), Some(Observed::Http(seen))) => seen,
-        _ => return Err(Answer::Skipped),
-    };
-    if is_answered(seen, expect, within_seconds) {
-        return Ok(None);
-    }
-    if seen.container != ContainerState::Running {
-        return Ok(Some(Trouble::of(&seen.container, &seen.log)));
-    }
-    let what = match &seen.response {
-        Some(response) => expect.is_met(response).err().unwrap_or_else(|| "It answers too late.".to_owned()),
-        None => format!("Nothing answers {} within {within_seconds} seconds.", expect.asked()),
-    };
-    Ok(Some(Trouble { what, log: (!seen.log.is_empty()).then(|| seen.log.clone()) }))
-}
-
-/// What goes wrong in a container.
-pub(super) struct Trouble {
-    /// In a sentence.
-    pub(super) what: String,
-    /// The last of its output.
-    pub(super) log: Option<String>,
-}
-
-impl Trouble {
-    fn of(state: &ContainerState, log: &str) -> Self {
-        let found = gone(state, log);
-        Self { what: found.message, log: found.log }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{Answer, Rule, finding};
 use crate::judge::compose_file;
 use crate::judge::facts::Facts;
 use crate::judge::observation::Observed;
-use crate::judge::planner::{Planner, compose_config_step, compose_up_step};
+use crate::judge::planner::{Planner, compose_config_step};
 use crate::verdict::Finding;
 
 /// A service is set up like this, by whichever spelling: Docker's own reading of the compose file is looked at.
@@ -117,10 +117,8 @@ impl ServiceConfig {
     fn user_fault(&self, facts: &Facts<'_>, service: &Value) -> Fault {
         let wanted = self.user.as_deref()?;
         let written = service.get("user").and_then(Value::as_str);
-        let seen = match facts.observed(&compose_up_step()) {
-            Some(Observed::Compose(project)) => project.service(&self.service).map(|seen| seen.user.as_str()),
-            _ => None,
-        };
+        let seen = facts.project().and_then(|project| project.service(&self.service));
+        let seen = seen.map(|seen| seen.user.as_str());
         // Without a container and a word about it nobody knows; the project's own start tells what is wrong then.
         let user = seen.or(written)?.split(':').next().unwrap_or_default();
         let is_root = matches!(user, "" | "0" | "root");

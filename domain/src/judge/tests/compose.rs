@@ -92,7 +92,7 @@ fn services_are_judged_one_by_one() {
             .any(|step| matches!(step.action, Action::ComposeUp { within_seconds: 90, healthy: true }))
     );
     let verdict = judge(check, |action| match action {
-        Action::ComposeUp { .. } => Observed::Compose(ComposeObserved {
+        Action::ComposeUp { .. } | Action::ComposeLook => Observed::Compose(ComposeObserved {
             started: true,
             services: vec![
                 service("web", ContainerState::Exited { code: 3, out_of_memory: false }, "none"),
@@ -224,15 +224,83 @@ fn a_project_is_taken_down_when_nobody_asks_it_anything_any_more() {
     let anew =
         plan.steps.iter().find(|step| matches!(step.action, Action::ComposeAnew { .. })).expect("a step");
     assert_eq!(anew.after.len(), 3, "the write, the read and the other check's question: {:?}", anew.after);
-    let answers = |later: &'static str| {
+    let answers = |text: &'static str| {
         move |action: &Action| match action {
             Action::ServiceHttp { expect, .. } if expect.path == "/" => answered(200, ""),
-            Action::ServiceHttp { .. } => answered(200, later),
+            Action::ServiceHttp { .. } => answered(200, text),
             other => good(other),
         }
     };
     assert!(judge(check, answers("hi")).passed);
-    assert_eq!(codes(&judge(check, answers(""))), ["data_lost"]);
+    assert_eq!(codes(&judge(check, answers(""))), ["data_not_stored"]);
+}
+
+#[test]
+fn what_is_said_of_data_is_what_happened() {
+    let check = "[[checks]]\ntype = \"compose_keeps\"\nservice = \"web\"\nport = 8000\nwrite = { path = \"/n\", body = \"hi\" }\n\
+                 read = { path = \"/n\", body_contains = \"hi\" }\n";
+    let up_check = "[[checks]]\ntype = \"compose_up\"\nservices = [\"web\"]\n";
+    let fallen = || {
+        let web = service("web", ContainerState::Exited { code: 3, out_of_memory: false }, "none");
+        let services = vec![web, service("db", ContainerState::Running, "none")];
+        Observed::Compose(ComposeObserved { started: true, services, ..ComposeObserved::default() })
+    };
+    let silent = || match answered(200, "") {
+        Observed::Http(seen) => Observed::Http(HttpObserved { response: None, ..seen }),
+        other => other,
+    };
+    let never_ran = |action: &Action| match action {
+        Action::ComposeUp { .. } | Action::ComposeLook => fallen(),
+        Action::ServiceHttp { .. } => silent(),
+        other => good(other),
+    };
+    let verdict = judge(check, never_ran);
+    assert_eq!(codes(&verdict), ["data_not_stored"]);
+    let said = &verdict.failures[0].message;
+    assert_eq!(said, "The service web ended with exit code 3, so nothing can be stored.");
+    let both = judge(&format!("{up_check}{check}"), never_ran);
+    assert_eq!(codes(&both), ["service_not_running"], "who asks for the service tells that it does not run");
+    assert_eq!(statuses(&both), [CheckStatus::Failed, CheckStatus::Skipped]);
+
+    let right = |action: &Action| match action {
+        Action::ServiceHttp { .. } => answered(200, "hi"),
+        other => good(other),
+    };
+    assert!(judge(check, right).passed);
+    let not_back = judge(check, |action| match action {
+        Action::ComposeAnew { .. } => fallen(),
+        other => right(other),
+    });
+    assert_eq!(codes(&not_back), ["data_unreachable"]);
+    assert!(not_back.failures[0].message.contains("exit code 3"), "{}", not_back.failures[0].message);
+}
+
+#[test]
+fn a_service_that_falls_over_when_it_is_asked_does_not_run() {
+    let check = "[[checks]]\ntype = \"compose_up\"\nservices = [\"web\"]\n\
+                 [[checks]]\ntype = \"http\"\nservice = \"web\"\nport = 8000\npath = \"/\"\n";
+    let plan = Plan::for_lab(&lab_with(check), &files());
+    let look = plan.steps.iter().find(|step| step.action == Action::ComposeLook).expect("a step");
+    assert_eq!(look.after.len(), 1, "the question: {:?}", look.after);
+    let gone = ContainerState::Exited { code: 1, out_of_memory: false };
+    let verdict = judge(check, |action| match action {
+        Action::ComposeLook => Observed::Compose(ComposeObserved {
+            started: true,
+            services: vec![
+                service("web", gone.clone(), "none"),
+                service("db", ContainerState::Running, "none"),
+            ],
+            ..ComposeObserved::default()
+        }),
+        Action::ServiceHttp { .. } => match answered(200, "") {
+            Observed::Http(seen) => {
+                Observed::Http(HttpObserved { response: None, container: gone.clone(), ..seen })
+            }
+            other => other,
+        },
+        other => good(other),
+    });
+    assert_eq!(codes(&verdict), ["service_not_running"]);
 }
 
 #[test]

@@ -275,13 +275,13 @@ fn what_is_stored_must_outlive_its_container() {
         }
     };
     assert!(judge(&check, answers(201, "hi", "hi")).passed);
-    for (written, at_once, later, said) in [
-        (500, "", "", "could not be stored"),
-        (201, "", "", "even at once"),
-        (201, "hi", "", "gone after the container was removed"),
+    for (written, at_once, later, code, said) in [
+        (500, "", "", "data_not_stored", "could not be stored"),
+        (201, "", "", "data_not_stored", "even at once"),
+        (201, "hi", "", "data_lost", "gone after its container was removed"),
     ] {
         let verdict = judge(&check, answers(written, at_once, later));
-        assert_eq!(codes(&verdict), ["data_lost"]);
+        assert_eq!(codes(&verdict), [code]);
         assert!(verdict.failures[0].message.contains(said), "{}", verdict.failures[0].message);
     }
 }

@@ -81,7 +81,9 @@ pub(super) fn good(action: &Action) -> Observed {
         Action::ComposeConfig => super::compose::config(super::compose::PROJECT),
         Action::LookAtSession => Observed::Session(Default::default()),
         Action::ComposeBuild { .. } => built(""),
-        Action::ComposeUp { .. } | Action::ComposeAnew { .. } => super::compose::up(&["web", "db"]),
+        Action::ComposeUp { .. } | Action::ComposeLook | Action::ComposeAnew { .. } => {
+            super::compose::up(&["web", "db"])
+        }
         Action::ServiceHttp { .. } => answered(200, "{\"status\":\"ok\"}"),
         Action::Reach { within_seconds, .. } => super::compose::reach(*within_seconds > 0),
         Action::Script { .. } => {

@@ -166,6 +166,39 @@ fn a_shell_in_front_is_found_in_every_spelling() {
 }
 
 #[test]
+fn a_script_of_the_workspace_has_to_give_its_place_to_the_app() {
+    let with = |command: &str, script: &str| {
+        let dockerfile = format!("FROM a\nCOPY . .\n{command}\n");
+        let files = workspace(&[("Dockerfile", &dockerfile), ("bin/start.sh", script), ("app.py", "x")]);
+        findings(ENTRY, &files)
+    };
+    let stays = "#!/bin/sh\nexport A=1\npython app.py\n# and that was it\n";
+    for command in [
+        "CMD [\"./bin/start.sh\"]",
+        "ENTRYPOINT [\"/bin/sh\", \"/app/bin/start.sh\"]\nCMD [\"x\"]",
+        "CMD [\"tini\", \"--\", \"/start.sh\"]",
+    ] {
+        let found = with(command, stays);
+        assert_eq!(found.iter().map(|found| found.code.as_str()).collect::<Vec<_>>(), ["entry_shell_form"]);
+        let place = found[0].place.as_ref().expect("a place");
+        assert_eq!((place.file.as_str(), place.line), ("bin/start.sh", Some(3)), "{command}");
+    }
+    for script in [
+        "#!/bin/sh\nexport A=1\nexec python app.py\n",
+        "#!/bin/bash\nif [ -n \"$X\" ]; then exec \"$@\"; fi\npython app.py\n",
+        "#!/bin/sh\nexec $COMMAND\n",
+        "#!/bin/sh\ntrap 'kill $child' TERM\npython app.py & child=$!\nwait\n",
+        "#!/usr/bin/env python3\nprint(1)\n",
+    ] {
+        assert_eq!(with("CMD [\"./bin/start.sh\"]", script), [], "{script}");
+    }
+    // Nobody knows which of two files of that name is meant.
+    let two =
+        [("Dockerfile", "FROM a\nCMD [\"./start.sh\"]\n"), ("a/start.sh", stays), ("b/start.sh", stays)];
+    assert_eq!(findings(ENTRY, &workspace(&two)), []);
+}
+
+#[test]
 fn no_command_at_all_is_missing() {
     judged(
         ENTRY,
