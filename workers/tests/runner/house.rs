@@ -327,21 +327,25 @@ pub(crate) async fn delete(store: &Store, session: SessionId, name: &str) {
     store.execute::<Workspace>(session.0, command, &by_somebody()).await.expect("a deletion");
 }
 
-/// Hands in these files.
+/// Hands in these files for a lab that looks at nothing else.
 pub(crate) async fn submit(store: &Store, session: SessionId, lab: LabRef, tree: &Tree) -> AttemptId {
+    hand_in(store, session, lab, tree, false).await
+}
+
+/// Hands in these files, and whatever is in the session's engine if the lab looks at that.
+pub(crate) async fn hand_in(
+    store: &Store,
+    session: SessionId,
+    lab: LabRef,
+    tree: &Tree,
+    looks_at_session: bool,
+) -> AttemptId {
     let attempt = AttemptId(Uuid::now_v7());
     let learner = store.session(session).await.expect("a read").expect("the session").learner_id;
     let hash = store.put_tree(tree).await.expect("a tree");
     let judge_job = JobId(Uuid::now_v7());
-    let command = AttemptCommand::Submit {
-        attempt,
-        session,
-        learner,
-        lab,
-        tree: hash,
-        judge_job,
-        looks_at_session: false,
-    };
+    let command =
+        AttemptCommand::Submit { attempt, session, learner, lab, tree: hash, judge_job, looks_at_session };
     store.execute::<Attempt>(attempt.0, command, &by(learner)).await.expect("an attempt");
     attempt
 }

@@ -8,6 +8,7 @@ mod gateway;
 mod house;
 mod own_engine;
 
+mod commands;
 mod disk;
 mod host_engine;
 mod jobs;

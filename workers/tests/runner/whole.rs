@@ -20,8 +20,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::few_images::{all_images, few_images, state_dir_of_few};
 use crate::house::{
-    RunnerProcess, TOKEN, agent, labs_dir, log_of, request_end, request_session, request_work, save,
-    show_logs, submit, until, until_done, until_judged, until_phase,
+    RunnerProcess, TOKEN, agent, hand_in, labs_dir, log_of, request_end, request_session, request_work, save,
+    show_logs, until, until_done, until_judged, until_phase,
 };
 use crate::workspaces::flush;
 
@@ -100,9 +100,11 @@ impl Whole {
     }
 
     /// Submits these files and waits for the verdict.
-    async fn judge(&self, session: SessionId, slug: &str, files: &LabFiles) -> Verdict {
+    pub(crate) async fn judge(&self, session: SessionId, slug: &str, files: &LabFiles) -> Verdict {
         let tree = self.store.put_files(files).await.expect("the files");
-        let attempt = submit(&self.store, session, self.lab(slug).reference(), &tree).await;
+        let lab = self.lab(slug);
+        let looks = lab.lab.looks_at_session();
+        let attempt = hand_in(&self.store, session, lab.reference(), &tree, looks).await;
         let row = until_judged(&self.store, attempt).await;
         assert!(row.log_id.is_some());
         row.verdict.expect("a verdict")
@@ -142,7 +144,7 @@ fn variable(name: &str) -> String {
 }
 
 /// Starter files with others on top.
-fn on_top(starter: &LabFiles, solution: &LabFiles) -> LabFiles {
+pub(crate) fn on_top(starter: &LabFiles, solution: &LabFiles) -> LabFiles {
     let mut files: BTreeMap<_, _> = starter.clone();
     files.extend(solution.clone());
     files

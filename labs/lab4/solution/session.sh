@@ -1,0 +1,5 @@
+# What is typed in the terminal: two containers that meet in a network.
+docker build -t api api
+docker network create counting
+docker run -d --name store --network counting redis:8
+docker run -d --name api --network counting -p 8001:8000 -e STORE_HOST=store api
