@@ -18,11 +18,12 @@ pub(crate) fn prepare(state: &StateDir) -> Result<(Service, String), Failure> {
     let folder = state.folder_for("redis", user.as_ref())?;
     let password = state.secret(Secret::RedisPassword)?;
     let port = ports::choose(&mut state.installation()?, Remembered::RedisPort, pid_file.living().is_some())?;
-    // In a file, not as arguments, which everybody on the machine could read.
+    // In a file, not as arguments, which everybody on the machine could read. What is in Redis survives its process, but need not
+    // survive the machine: its writes must not keep the disk from PostgreSQL's, which do.
     let configuration = folder.join("redis.conf");
     let text = format!(
         "bind 127.0.0.1\nport {port}\nprotected-mode yes\nrequirepass {password}\ndir \"{}\"\ndaemonize no\n\
-         appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n",
+         appendonly yes\nappendfsync no\nsave \"\"\nmaxmemory-policy noeviction\n",
         folder.display()
     );
     write_private(&configuration, &text, user.as_ref())?;
