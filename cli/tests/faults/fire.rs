@@ -16,7 +16,7 @@ use super::PATIENCE;
 use super::chaos::rage;
 use super::house::{House, Setup};
 use super::learners::{Learner, Promises};
-use super::plan::{ALL, LEARNERS, Plan};
+use super::plan::{ALL, Act, LEARNERS, Plan};
 use super::shrink::shrink;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,18 +44,24 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
 /// A promise is broken on purpose: it is noticed, and what is told of it is short and fails again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_promise_is_noticed_and_its_history_made_short() {
-    let search = Search {
-        seed: 7,
-        seconds: 8,
-        kinds: vec!["kill-runner".to_owned(), "kill-api".to_owned()],
+    let mut search = Search {
+        seed: 0,
+        seconds: 10,
+        kinds: vec!["kill-runner".to_owned(), "flush".to_owned()],
         shrink_for: Duration::from_secs(150),
         defect: Some("lapsed_jobs_are_dropped"),
     };
-    let plan = search.plan();
-    let found = search.run().await.expect("jobs without an outcome are noticed");
+    let mut found = None;
+    // A plan may hurt no job that is just being done; one of a few does.
+    while found.is_none() && search.seed < 6 {
+        search.seed += 1;
+        found = search.run().await;
+    }
+    let (found, plan) = (found.expect("jobs without an outcome are noticed"), search.plan());
     println!("{found}");
     let told = found.to_string();
-    assert!(told.starts_with("SEED=7 SECONDS=8 FAULTS=kill-runner,kill-api\n"), "{told}");
+    let again = format!("SEED={} SECONDS=10 FAULTS=kill-runner,flush\n", search.seed);
+    assert!(told.starts_with(&again), "{told}");
     assert!(found.wrong.iter().any(|wrong| wrong.contains("outcome")), "{told}");
     let Plan { faults, commands, .. } = &found.shortest;
     assert!(faults.iter().all(|fault| plan.faults.contains(fault)), "a part of the plan: {told}");
@@ -104,7 +110,12 @@ impl fmt::Display for Found {
 
 impl Search {
     fn plan(&self) -> Plan {
-        Plan::of(self.seed, Duration::from_secs(self.seconds), &self.kinds, RUNNERS)
+        let mut plan = Plan::of(self.seed, Duration::from_secs(self.seconds), &self.kinds, RUNNERS);
+        if self.defect.is_some() {
+            // A session's end gives its open jobs an outcome: most of what gets lost would be found again so soon.
+            plan.commands.retain(|command| command.act != Act::End);
+        }
+        plan
     }
 
     async fn run(&self) -> Option<Found> {
