@@ -159,6 +159,13 @@ pub(crate) async fn learner(bed: &Bed, sandbox: &Sandbox, script: &str) -> Ended
     run_as(bed, sandbox, "learner", script).await
 }
 
+/// Runs a script as the learner that ends at its first failure, and gives what it said.
+pub(crate) async fn works(bed: &Bed, sandbox: &Sandbox, script: &str) -> String {
+    let Ended { code, output } = learner(bed, sandbox, &format!("set -euo pipefail; {script}")).await;
+    assert_eq!(code, 0, "{script}\n{output}");
+    output
+}
+
 /// Runs a shell script in a sandbox.
 pub(crate) async fn run_as(bed: &Bed, sandbox: &Sandbox, user: &str, script: &str) -> Ended {
     let options = CreateExecOptions {

@@ -1,13 +1,6 @@
 //! The images that labs start from do in a learner's engine what people know of the real ones.
 
-use crate::bed::{Bed, Ended, learner};
-
-/// Runs a script that ends at its first failure.
-async fn works(bed: &Bed, sandbox: &containrlab_workers::sandbox::Sandbox, script: &str) -> String {
-    let Ended { code, output } = learner(bed, sandbox, &format!("set -euo pipefail; {script}")).await;
-    assert_eq!(code, 0, "{script}\n{output}");
-    output
-}
+use crate::bed::{Bed, learner, works};
 
 #[tokio::test]
 async fn postgres_makes_its_database_once_and_keeps_it_in_a_volume() {

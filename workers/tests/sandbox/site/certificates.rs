@@ -7,8 +7,7 @@ use bollard::query_parameters::RemoveImageOptions;
 use containrlab_workers::images::Images;
 use containrlab_workers::sandbox::Egress;
 
-use super::works;
-use crate::bed::{Bed, learner};
+use crate::bed::{Bed, learner, works};
 use crate::names;
 use crate::outside::{Outside, PLACES};
 

@@ -8,24 +8,17 @@ mod registry;
 use std::collections::HashMap;
 
 use containrlab_agent::message::ExecRequest;
-use containrlab_workers::sandbox::{Egress, NetworkSite, Sandbox, SandboxSettings};
+use containrlab_workers::sandbox::{Egress, NetworkSite, SandboxSettings};
 
 use self::packages::Proxy;
 use self::registry::Registry;
-use crate::bed::{Bed, Ended, learner};
+use crate::bed::{Bed, works};
 use crate::outside::{Outside, PLACES};
 
 /// A network in which sandboxes reach one address only.
 fn alone(settings: &mut SandboxSettings, place: &str) {
     settings.egress = Egress::Allowlist;
     settings.egress_allow = vec![format!("{place}.2").parse().expect("an address")];
-}
-
-/// Runs a script that ends at its first failure, and gives what it said.
-async fn works(bed: &Bed, sandbox: &Sandbox, script: &str) -> String {
-    let Ended { code, output } = learner(bed, sandbox, &format!("set -euo pipefail; {script}")).await;
-    assert_eq!(code, 0, "{script}\n{output}");
-    output
 }
 
 #[tokio::test]
