@@ -1,5 +1,6 @@
 //! Addresses for a private Docker engine that clash with nothing on this machine.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::failure::Failure;
@@ -58,29 +59,41 @@ pub(crate) fn choose(before: Option<&str>, bridge: &str) -> Result<Block, Failur
     before
         .into_iter()
         .chain(CANDIDATES)
-        .find(|block| is_free(*block, &routes, bridge, Some(*block) == before))
-        .ok_or_else(|| Failure::Docker {
-            problem:
-                "All addresses that a private Docker engine could use are routed elsewhere on this machine"
-                    .into(),
-            mend: "Start a Docker engine yourself and name it in DOCKER_HOST.".into(),
-        })
+        .find(|block| in_the_way(*block, &routes, bridge, Some(*block) == before).next().is_none())
+        .ok_or_else(|| taken(&routes, bridge))
 }
 
-/// Whether no route leads into the block, but for the default route and those of our own engine: its bridge, and, in a block that
-/// was ours before, the bridges of its networks: `br-…`, and `clab-…` of sandboxes. A killed engine leaves them.
-fn is_free(block: Block, routes: &str, bridge: &str, ours_before: bool) -> bool {
+fn taken(routes: &str, bridge: &str) -> Failure {
+    let interfaces: BTreeSet<_> =
+        CANDIDATES.into_iter().flat_map(|block| in_the_way(block, routes, bridge, false)).collect();
+    let interfaces = interfaces.into_iter().collect::<Vec<_>>().join(", ");
+    Failure::Docker {
+        problem: format!(
+            "All addresses that a private Docker engine could use are routed elsewhere on this machine, by {interfaces}"
+        ),
+        mend: "Start a Docker engine yourself and name it in DOCKER_HOST. A bridge whose name begins with clab and whose engine \
+               is gone can be removed: ip link delete NAME."
+            .into(),
+    }
+}
+
+/// The interfaces whose routes lead into the block, but for the default route and those of our own engine: its bridge, and, in a block
+/// that was ours before, the bridges of its networks: `br-…`, and `clab-…` of sandboxes. A killed engine leaves them.
+fn in_the_way<'a>(
+    block: Block,
+    routes: &'a str,
+    bridge: &'a str,
+    ours_before: bool,
+) -> impl Iterator<Item = &'a str> {
     let (first, last) = block.range();
-    !routes.lines().skip(1).any(|line| {
+    routes.lines().skip(1).filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace();
-        let (Some(interface), Some(destination)) = (fields.next(), fields.next()) else { return false };
-        let mask = fields.nth(5);
-        let (Some(destination), Some(mask)) = (number(destination), mask.and_then(number)) else {
-            return false;
-        };
+        let (interface, destination) = (fields.next()?, number(fields.next()?)?);
+        let mask = number(fields.nth(5)?)?;
         let of_a_network = interface.starts_with("br-") || interface.starts_with("clab-");
         let ours = interface == bridge || (ours_before && of_a_network);
-        mask != 0 && !ours && destination <= last && (destination | !mask) >= first
+        let leads_there = mask != 0 && destination <= last && (destination | !mask) >= first;
+        (leads_there && !ours).then_some(interface)
     })
 }
 
@@ -100,11 +113,15 @@ mod tests {
     #[test]
     fn a_routed_block_is_not_free_but_for_its_owner() {
         let block = Block(172, 30);
+        let is_free = |block, routes: &str, bridge: &str, ours_before| {
+            in_the_way(block, routes, bridge, ours_before).next().is_none()
+        };
         assert!(is_free(block, HEAD, "clab1", false), "the default route takes no block");
         // 172.30.0.0/24
         let bridge = format!("{HEAD}clab1\t00001EAC\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
         assert!(is_free(block, &bridge, "clab1", false));
         assert!(!is_free(block, &bridge, "clab2", false));
+        assert!(taken(&bridge, "clab2").to_string().contains("by clab1"));
         assert!(is_free(Block(172, 29), &bridge, "clab2", false));
         let sandboxes = bridge.replace("clab1\t", "clab-12ab\t");
         assert!(is_free(block, &sandboxes, "clab1", true) && !is_free(block, &sandboxes, "clab1", false));
