@@ -450,6 +450,9 @@ fn the_notice_in_place_of_a_preview_loads_nothing() {
         looks_again: true,
     };
     let html = notice.render().expect("it renders");
+    assert!(html.contains("http-equiv=\"refresh\""));
+    let once = PreviewNotice { looks_again: false, ..notice }.render().expect("it renders");
+    assert!(!once.contains("http-equiv=\"refresh\""), "what stays as it is is not asked for again and again");
     for tag in tags(&html) {
         assert!(!matches!(tag.name.as_str(), "script" | "link" | "img" | "iframe"), "{tag:?}");
         assert!(!tag.attributes.iter().any(|(name, _)| name.starts_with("on") || name == "style"), "{tag:?}");

@@ -27,7 +27,11 @@ pub(super) fn of(names: &Names, headers: &HeaderMap, request: RequestId, error: 
         }
         _ => None,
     };
-    let looks_again = matches!(error, Error::NothingListens { .. } | Error::SandboxOutOfReach);
+    // A service that is just starting: the engine takes connections for it before it does.
+    let looks_again = matches!(
+        error,
+        Error::NothingListens { .. } | Error::PreviewUnreadable { .. } | Error::SandboxOutOfReach
+    );
     let (response, problem) = taken_apart(error);
     let Some(problem) = problem else { return response };
     let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
