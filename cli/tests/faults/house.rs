@@ -188,12 +188,18 @@ impl House {
         self.runners.iter_mut().find(says_so).expect("one of the house's runners")
     }
 
-    /// The workspaces of all session sandboxes, seen from outside.
-    pub(crate) fn workspaces(&self) -> Vec<PathBuf> {
+    /// The workspaces of all sandboxes, seen from outside.
+    fn workspaces(&self) -> Vec<PathBuf> {
         (0..self.runners.len())
             .flat_map(|runner| std::fs::read_dir(self.sandboxes_of(runner)).into_iter().flatten().flatten())
             .map(|place| place.path().join("w"))
             .collect()
+    }
+
+    /// What lies in the file of this name in all workspaces together; a warm sandbox, too, has one, without files.
+    pub(crate) fn written_into(&self, file: &str) -> String {
+        let read = |workspace: PathBuf| std::fs::read_to_string(workspace.join(file)).ok();
+        self.workspaces().into_iter().filter_map(read).collect()
     }
 
     /// FLUSHALL: everything that Redis knows is gone.

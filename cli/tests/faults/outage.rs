@@ -43,7 +43,7 @@ async fn while_postgresql_is_away_nothing_crashes_and_afterwards_nothing_is_lost
     let seconds = away.as_secs_f64() / 2.0;
     let job =
         ada.exec(session, &format!("echo begun >> effects; sleep {seconds}; echo ended >> effects")).await;
-    until("the command begins", async || effects(&house).contains(&"begun\n".to_owned()).then_some(())).await;
+    until("the command begins", async || (house.written_into("effects") == "begun\n").then_some(())).await;
     drop(store);
     let asked_before = house.wire.asked();
     house.services.postgres.kill();
@@ -54,7 +54,7 @@ async fn while_postgresql_is_away_nothing_crashes_and_afterwards_nothing_is_lost
     }
     terminal.says("echo still $((40+2)) here", "still 42 here").await;
     until("the command ends in the sandbox", async || {
-        effects(&house).iter().any(|text| text == "begun\nended\n").then_some(())
+        (house.written_into("effects") == "begun\nended\n").then_some(())
     })
     .await;
     while gone.elapsed() < away {
@@ -73,7 +73,7 @@ async fn while_postgresql_is_away_nothing_crashes_and_afterwards_nothing_is_lost
     println!("the outcome was recorded {:?} after PostgreSQL was back", back.elapsed());
     assert!(matches!(row.outcome, Some(JobOutcome::Exited { code: 0, .. })), "{row:?}");
     assert_eq!(row.starts, 1, "who did it has held its result");
-    assert_eq!(effects(&house), ["begun\nended\n"], "it was done once");
+    assert_eq!(house.written_into("effects"), "begun\nended\n", "it was done once");
     until("pages are there again", async || ada.get("/labs").await.status().is_success().then_some(())).await;
     terminal.says("echo back $((6*9))", "back 54").await;
     assert!(!terminal.closed, "the terminal stayed open all the while");
@@ -94,12 +94,6 @@ async fn while_postgresql_is_away_nothing_crashes_and_afterwards_nothing_is_lost
     let count = "select count(*) from pg_stat_activity where application_name = 'containrlab'";
     let connections: i64 = database.query_one(count, &[]).await.expect("a read").get(0);
     assert!(connections <= 2 * (16 + 1) + 4, "{connections} connections");
-}
-
-/// What commands left behind in the sandboxes.
-fn effects(house: &House) -> Vec<String> {
-    let read = |workspace: std::path::PathBuf| std::fs::read_to_string(workspace.join("effects")).ok();
-    house.workspaces().into_iter().filter_map(read).collect()
 }
 
 /// Whoever asks for this is told that it is a matter of time.

@@ -97,8 +97,7 @@ async fn a_relay_that_stands_still_keeps_no_job_and_does_none_twice() {
             .await;
         }
     }
-    let effects = std::fs::read_to_string(house.workspaces()[0].join("effects")).expect("effects");
-    assert_eq!(effects, "done\n".repeat(asked));
+    assert_eq!(house.written_into("effects"), "done\n".repeat(asked));
     for job in store.jobs_of(session).await.expect("a read") {
         assert_eq!(job.starts, 1, "{job:?}");
     }
