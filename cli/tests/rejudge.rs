@@ -60,9 +60,13 @@ impl Desk {
     }
 
     fn rejudge(&self, arguments: &[&str]) -> Command {
+        self.attempts(&[&["rejudge", "--lab"], arguments].concat())
+    }
+
+    fn attempts(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_containrlab"));
         command
-            .args(["attempts", "rejudge", "--lab"])
+            .arg("attempts")
             .args(arguments)
             .env("DATABASE_URL", &self.store.settings().database_url)
             .env("REDIS_URL", &self.store.settings().redis_url)
@@ -131,6 +135,22 @@ fn said(output: &Output, code: i32) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}{errors}");
     text + &errors
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instructor_may_show_the_solution_to_whom_has_not_passed() {
+    let desk = Desk::new().await;
+    let attempt = desk.judged(failed("a_finding")).await;
+    let show = |id: &str| desk.attempts(&["show-solution", "--attempt", id]).output().expect("runs");
+    let nobodys = said(&show(&Uuid::new_v4().to_string()), 64);
+    assert!(nobodys.contains("there is no attempt"), "{nobodys}");
+    let row = async || desk.store.attempt(attempt).await.expect("read").expect("the attempt");
+    assert!(row().await.solution_shown_at.is_none());
+    assert!(said(&show(&attempt.to_string()), 0).contains("is shown to the learner"));
+    let shown_at = row().await.solution_shown_at;
+    assert!(shown_at.is_some() && !row().await.ever_passed);
+    assert!(said(&show(&attempt.to_string()), 0).contains("before"));
+    assert_eq!(row().await.solution_shown_at, shown_at, "it is one event");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,3 @@ use containrlab_store::SessionRow;
 pub(crate) fn may_look_into(who: LearnerId, session: &SessionRow) -> bool {
     session.learner_id == who
 }
-
-/// Whether somebody has given a learner leave to see a lab's solution although no attempt of theirs has passed. Nobody can yet.
-pub(crate) fn has_leave_for_solution(_: LearnerId) -> bool {
-    false
-}

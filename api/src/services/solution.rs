@@ -9,7 +9,6 @@ use containrlab_store::AttemptRow;
 
 use crate::Error;
 use crate::extract::Asker;
-use crate::services::access;
 use crate::state::App;
 
 /// How a learner stands with a lab's solution.
@@ -28,8 +27,7 @@ pub(crate) fn standing(attempts: &[AttemptRow]) -> Standing {
     if shown_beside(attempts).is_some() {
         return Standing::Shown;
     }
-    let has_leave = |attempt: &AttemptRow| access::has_leave_for_solution(attempt.learner_id);
-    match attempts.iter().any(|attempt| has_passed(attempt) || has_leave(attempt)) {
+    match attempts.iter().any(has_passed) {
         true => Standing::Offered,
         false => Standing::NotYet,
     }
@@ -44,8 +42,8 @@ fn shown_beside(attempts: &[AttemptRow]) -> Option<&AttemptRow> {
     attempts.iter().find(|attempt| attempt.solution_shown_at.is_some())
 }
 
-/// Shows the solution beside the newest attempt that has passed, or, by leave, beside the newest there is. Shown before, it stays
-/// beside the attempt of then.
+/// Shows the solution beside the newest attempt that has passed. Shown before, be it by an instructor's leave (`containrlab attempts
+/// show-solution`), it stays beside the attempt of then.
 ///
 /// # Errors
 /// [`AttemptError::SolutionNotYet`].
@@ -54,10 +52,9 @@ pub(crate) async fn show(app: &App, asker: &Asker, lab: &Lab) -> Result<AttemptR
     if let Some(shown) = shown_beside(&attempts) {
         return Ok(shown.clone());
     }
-    let leave = access::has_leave_for_solution(asker.learner);
-    let newest = attempts.iter().find(|attempt| has_passed(attempt)).or_else(|| attempts.first());
-    let id = newest.ok_or(Error::Attempt(AttemptError::SolutionNotYet))?.attempt_id;
-    let command = AttemptCommand::ShowSolution { leave };
+    let passed = attempts.iter().find(|attempt| has_passed(attempt));
+    let id = passed.ok_or(Error::Attempt(AttemptError::SolutionNotYet))?.attempt_id;
+    let command = AttemptCommand::ShowSolution { leave: false };
     app.store.execute::<Attempt>(id.0, command, &asker.provenance()).await?;
     app.store.attempt(id).await?.ok_or(Error::NoSuchAttempt)
 }

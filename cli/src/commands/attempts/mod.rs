@@ -2,9 +2,11 @@
 
 mod rejudge;
 mod report;
+mod show_solution;
 mod target;
 
 use clap::Subcommand;
+use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::settings::Environment;
@@ -21,6 +23,10 @@ pub(crate) enum AttemptsCommand {
     /// Exit code: 0 every attempt has its verdict, whatever it says; 1 trouble; 2 the platform could not judge some of them, run
     /// it again; 64 there is no such lab or version.
     Rejudge(RejudgeArgs),
+    /// Show a learner the solution of a lab though they have not passed: an instructor's leave
+    ///
+    /// It stands beside this attempt from now on, and the timeline says by whose leave.
+    ShowSolution(ShowSolutionArgs),
 }
 
 /// Options of `attempts rejudge`.
@@ -40,9 +46,18 @@ pub(crate) struct RejudgeArgs {
     json: bool,
 }
 
+/// Options of `attempts show-solution`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowSolutionArgs {
+    /// The attempt of theirs beside which it is shown: the id at the end of the address of the attempt's page
+    #[arg(long)]
+    attempt: Uuid,
+}
+
 /// Does it.
 pub(crate) async fn run(environment: &Environment, what: AttemptsCommand) -> Result<u8, Failure> {
     match what {
         AttemptsCommand::Rejudge(args) => rejudge::run(environment, &args).await,
+        AttemptsCommand::ShowSolution(args) => show_solution::run(environment, &args).await,
     }
 }
