@@ -168,7 +168,12 @@ async fn attempts_are_judged_again_once_however_often_it_is_asked_for() {
     let start = |arguments: &[&str]| {
         desk.rejudge(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs")
     };
-    let (mut broken, whole) = (start(&["lab1"]), start(&["lab1", "--json"]));
+    let (mut broken, mut whole) = (start(&["lab1"]), start(&["lab1", "--json"]));
+    // It has asked, too: else it might only begin when there is nothing left to ask for.
+    let mut says = BufReader::new(whole.stderr.take().expect("a pipe"));
+    let mut asked = String::new();
+    says.read_line(&mut asked).expect("it says that it has asked");
+    assert_eq!(asked, "1 verdicts are owed\n");
     while desk.store.judgements_of(attempt).await.expect("read").len() < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -177,6 +182,7 @@ async fn attempts_are_judged_again_once_however_often_it_is_asked_for() {
     desk.judge_again(attempt, failed("new_finding")).await;
     let output =
         tokio::task::spawn_blocking(|| whole.wait_with_output()).await.expect("joined").expect("ends");
+    drop(says);
     said(&output, 0);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let comparison = &report["attempts"][0]["comparison"];
