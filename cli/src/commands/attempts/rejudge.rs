@@ -92,7 +92,9 @@ async fn judge_again(
     let mut lines = Vec::new();
     loop {
         let Owed { ours, others } = request(store, &lab.version, plan).await?;
-        eprintln!("{} verdicts are owed", ours.len());
+        if !ours.is_empty() {
+            eprintln!("{} verdicts are owed", ours.len());
+        }
         lines.extend(follow(store, ours).await?);
         if others.is_empty() {
             return Ok(lines);
