@@ -17,7 +17,7 @@ use crate::window::Window;
 /// Chunks of input that wait to be read.
 const QUEUE: usize = 16;
 /// Time between two looks at whether a silent stream has ended.
-const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time between two looks at whether what takes no input has ended.
 const FEED_LIMIT: Duration = Duration::from_millis(200);
 
@@ -89,7 +89,7 @@ pub(crate) fn forward(
         if most == 0 {
             return;
         }
-        match poll::readable(&*from, DRAIN_LIMIT) {
+        match poll::readable(&*from, LOOK_EVERY) {
             Ready::Yes => {}
             Ready::No => continue,
             Ready::Broken => return,

@@ -1,4 +1,4 @@
-//! `containrlab attempts rejudge`, by the real program on the real databases. The runner's part is done by hand, but for one story
+//! `containrlab attempts`, by the real program on the real databases. The runner's part is done by hand, but for one story
 //! that a real runner tells on a real engine.
 
 mod support;
