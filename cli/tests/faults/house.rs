@@ -188,6 +188,12 @@ impl House {
         self.runners.iter_mut().find(says_so).expect("one of the house's runners")
     }
 
+    /// A runner with another id.
+    pub(crate) fn runner_but(&mut self, id: RunnerId) -> &mut Part {
+        let its_log = self.runner_with(id).log.clone();
+        self.runners.iter_mut().find(|part| part.log != its_log).expect("a second runner")
+    }
+
     /// The workspaces of all sandboxes, seen from outside.
     fn workspaces(&self) -> Vec<PathBuf> {
         (0..self.runners.len())
@@ -391,6 +397,20 @@ impl Part {
         let stat = stat.and_then(Result::ok).unwrap_or_default();
         self.stopped = stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
         self.stopped
+    }
+
+    /// Waits until it stands still of its own accord.
+    pub(crate) async fn until_it_stops(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while !self.has_stopped() {
+            assert!(Instant::now() < end, "{} does not come to the point: {}", self.name, self.said());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// How often it has become ready to take work, in all its lives.
+    pub(crate) fn times_ready(&self) -> usize {
+        self.said().matches("the runner is ready").count()
     }
 
     fn signal(&mut self, signal: Signal) {

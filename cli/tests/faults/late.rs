@@ -17,7 +17,14 @@ async fn a_late_outcome_is_refused_and_counted() {
     let store = house.store().await;
     let learner = LearnerId(Uuid::now_v7());
     let session = request_session(&store, learner, 1800).await;
-    until_ready(&store, session).await;
+    let quick = until_ready(&store, session).await.runner_id.expect("a runner");
+    // The other one is to have the judgement first, and to stand still with it.
+    let slow = house.runner_but(quick);
+    let before = slow.times_ready();
+    slow.kill();
+    slow.revive(Some("started:stop:1"));
+    until("it is back", async || (slow.times_ready() > before).then_some(())).await;
+    house.runner_with(quick).stop();
     let tree = store.put_tree(&Tree::default()).await.expect("a tree");
     let (attempt, judge_job) = (AttemptId(Uuid::now_v7()), JobId(Uuid::now_v7()));
     let submit = AttemptCommand::Submit {
@@ -31,8 +38,9 @@ async fn a_late_outcome_is_refused_and_counted() {
     };
     store.execute::<Attempt>(attempt.0, submit, &by()).await.expect("an attempt");
 
+    house.runner_but(quick).until_it_stops().await;
     let slow = until_job(&store, judge_job, JobRowState::Held).await.runner_id.expect("whoever holds it");
-    house.runner_with(slow).stop();
+    house.runner_with(quick).resume();
     let done = until_job(&store, judge_job, JobRowState::Done).await;
     assert_ne!(done.runner_id, Some(slow), "the other one has judged");
     assert_eq!(done.starts, 2);

@@ -9,8 +9,7 @@ use containrlab_store::testing::audit;
 use containrlab_store::{JobRowState, Store};
 use uuid::Uuid;
 
-use super::PATIENCE;
-use super::house::{House, Part};
+use super::house::House;
 use super::person::Person;
 use super::work::{by, request_session, until, until_ready};
 
@@ -23,14 +22,6 @@ async fn arm_api(house: &mut House, point: &str) -> Person {
     Person::sign_in(&house.url).await
 }
 
-async fn until_it_stops(part: &mut Part) {
-    let end = Instant::now() + PATIENCE;
-    while !part.has_stopped() {
-        assert!(Instant::now() < end, "{} does not come to the point: {}", part.name, part.said());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 async fn sql(house: &House) -> tokio_postgres::Client {
     let connected = tokio_postgres::connect(&house.services.database_url, tokio_postgres::NoTls).await;
     let (client, connection) = connected.expect("PostgreSQL");
@@ -39,15 +30,19 @@ async fn sql(house: &House) -> tokio_postgres::Client {
     client
 }
 
-/// The session's end, and that nothing is wrong with the ledger then.
-async fn end_well(store: &Store, session: SessionId) {
-    let end = SessionCommand::RequestEnd { reason: EndReason::Learner, job: JobId(Uuid::now_v7()) };
-    store.execute::<Session>(session.0, end, &by()).await.expect("it may end");
+async fn until_over(store: &Store, session: SessionId) {
     until("the session is over", async || {
         let row = store.session(session).await.expect("a read")?;
         (row.phase == Phase::Ended).then_some(())
     })
     .await;
+}
+
+/// The session's end, and that nothing is wrong with the ledger then.
+async fn end_well(store: &Store, session: SessionId) {
+    let end = SessionCommand::RequestEnd { reason: EndReason::Learner, job: JobId(Uuid::now_v7()) };
+    store.execute::<Session>(session.0, end, &by()).await.expect("it may end");
+    until_over(store, session).await;
     assert_eq!(audit(store).await.expect("the ledger can be read"), Vec::<String>::new());
 }
 
@@ -114,14 +109,10 @@ async fn a_reconciler_that_stands_still_delays_no_end() {
     let sql = sql(&house).await;
     house.api.kill();
     house.api.revive(Some("turn_taken:stop:1"));
-    until_it_stops(&mut house.api).await;
+    house.api.until_it_stops().await;
     let now = "update sessions set expires_at = clock_timestamp()";
     assert_eq!(sql.execute(now, &[]).await.expect("its time is up"), 1);
-    until("the session is over", async || {
-        let row = store.session(session).await.expect("a read")?;
-        (row.phase == Phase::Ended).then_some(())
-    })
-    .await;
+    until_over(&store, session).await;
     assert!(house.api.has_stopped());
     house.api.resume();
     until("it sees that its turn is over", async || {
@@ -150,7 +141,7 @@ async fn what_a_reconciler_found_long_ago_ends_no_session() {
     house.api.kill();
     house.api.revive(Some("orphans_found:stop:1"));
     house.runners[0].stop();
-    until_it_stops(&mut house.api).await;
+    house.api.until_it_stops().await;
     let silent_at = store.runner(runner).await.expect("a read").expect("the runner").heartbeat_at;
     house.runners[0].resume();
     until("the runner speaks again", async || {
