@@ -29,7 +29,7 @@ demo: install build ## Do the main job without a browser: start a lab, solve it,
 	@exec $(program) demo $(DEMO)
 
 test: install-for-tests build-for-tests ## Run all tests with the real PostgreSQL, Redis, Docker and Chromium
-	@exec $(target_folder)/debug/containrlab with-services --docker --images -- cargo test --workspace --locked $(TESTS)
+	@exec $(target_folder)/debug/containrlab with-services --docker --images -- cargo test --workspace --locked --no-fail-fast $(TESTS)
 
 soak: install-for-tests build-for-tests ## Hurt a whole system at random for long: make soak SEED=7 SECONDS=600 (FAULTS=kill-runner,flush for some only); SOAK=cycles CYCLES=200 starts and ends sandboxes instead
 ifeq ($(SOAK),cycles)
