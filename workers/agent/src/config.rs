@@ -179,6 +179,13 @@ impl Config {
         self.runtime_dir.join("docker.sock")
     }
 
+    /// Where the platform finds the engine: a socket in a folder of root's. None where the engine is not the agent's own `engine`, for
+    /// nothing else knows how to take it over.
+    pub(crate) fn engine_door(&self) -> Option<PathBuf> {
+        let engine = self.engine.as_ref()?;
+        engine.inner.is_empty().then(|| self.docker_config_dir.join("engine.sock"))
+    }
+
     /// Variables of everything that runs as the learner.
     pub(crate) fn learner_environment(&self) -> BTreeMap<String, String> {
         let home = self.learner.home.display().to_string();

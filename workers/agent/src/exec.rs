@@ -75,6 +75,7 @@ pub(crate) fn start(learner: &Learner, request: ExecRequest) -> Result<(Arc<Exec
         leader_only: false,
         grace: GRACE,
         stdio: [stdin, Stdio::piped(), Stdio::piped()],
+        pass: Vec::new(),
     };
     let began = Instant::now();
     let deadline = request.timeout_ms.and_then(|limit| began.checked_add(Duration::from_millis(limit)));

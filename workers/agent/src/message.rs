@@ -436,6 +436,8 @@ pub struct EngineStatus {
     pub detail: Option<String>,
     /// The last lines of its log; empty while it is ready.
     pub log: Vec<String>,
+    /// Layers that its image store knows and has lost.
+    pub missing_layers: u32,
 }
 
 /// States of the engine.

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -23,6 +22,21 @@ pub(crate) fn inherit(command: &mut Command, fd: BorrowedFd<'_>) {
     };
     // SAFETY: the closure makes one system call and doesn't allocate, as is demanded between fork and exec.
     unsafe { command.pre_exec(keep) };
+}
+
+/// As [`inherit`], under another number.
+pub(crate) fn inherit_as(command: &mut Command, fd: BorrowedFd<'_>, number: i32) {
+    let raw = fd.as_raw_fd();
+    let give = move || {
+        // A descriptor that is copied onto itself keeps its mark.
+        // SAFETY: system calls with integer arguments.
+        let given = unsafe {
+            if raw == number { libc::fcntl(raw, libc::F_SETFD, 0) } else { libc::dup2(raw, number) }
+        };
+        if given == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: as above, system calls only.
+    unsafe { command.pre_exec(give) };
 }
 
 /// Lets the command lead a session of its own; with `terminal`, its standard input becomes that session's terminal.
@@ -92,14 +106,14 @@ pub(crate) fn hide_from_debuggers() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Takes over the control stream that the parent passed under this number (see [`inherit`]).
-pub(crate) fn inherited_stream(number: i32) -> io::Result<UnixStream> {
+/// Takes over what the parent passed under this number (see [`inherit`]).
+pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
     // SAFETY: fcntl with integer arguments. It also proves that the number is open.
     if number <= 2 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     // SAFETY: the number is open, was passed for this purpose and is taken over once, at the start.
-    Ok(UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) }))
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Standard input as an unbuffered file: what is read here is exactly what was taken from the pipe.

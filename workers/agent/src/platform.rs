@@ -1,9 +1,11 @@
 //! What the platform's own commands run with. They run as the learner, in the learner's sandbox, and must not be taken in by what the
-//! learner has put into their home: a `docker` of their own, a plugin, a context, a builder.
+//! learner has put into their home: a `docker` of their own, a plugin, a context, a builder; nor by what answers in the engine's place at
+//! the socket that they know.
 //!
 //! ```text
 //! /run/containrlab-docker/          root's: DOCKER_CONFIG
 //!     config.json                   root's: the proxies of the network around, and nothing else
+//!     engine.sock                   root's, open to all: DOCKER_HOST, see `engine::door`
 //!     buildx/                       root's: no builder but the engine's own
 //!         .lock, instances/, defaults/   root's
 //!         activity/, refs/               the learner's: what buildx notes of a build, and decides nothing by
@@ -24,9 +26,12 @@ const NOTES: [&str; 2] = ["activity", "refs"];
 
 /// Variables of the platform's own commands, on top of the learner's.
 pub(crate) fn environment(config: &Config) -> BTreeMap<String, String> {
+    let door = config.engine_door().map(|door| ("DOCKER_HOST", format!("unix://{}", door.display())));
     [("PATH", IMAGE_PATH.to_owned()), ("DOCKER_CONFIG", config.docker_config_dir.display().to_string())]
+        .into_iter()
+        .chain(door)
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .collect()
 }
 
 /// Lays down the configuration of Docker's client; what an earlier start of the container laid down is replaced.

@@ -55,9 +55,8 @@ pub(crate) struct Order {
 
 /// Runs the command and stays until nothing of it is left: `supervise <number of the control stream> <program> [argument …]`.
 pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let control =
-        arguments.next().and_then(|number| os::inherited_stream(number.to_str()?.parse().ok()?).ok());
-    let Some(control) = control else { return ExitCode::from(2) };
+    let control = arguments.next().and_then(|number| os::inherited(number.to_str()?.parse().ok()?).ok());
+    let Some(control) = control.map(UnixStream::from) else { return ExitCode::from(2) };
     let Some(order) = read_order(&control) else { return ExitCode::from(2) };
     let failed = |sentence: String| {
         tell(&control, &News::Failed(sentence));

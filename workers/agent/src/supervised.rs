@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -40,6 +40,8 @@ pub(crate) struct Spec {
     pub(crate) grace: Duration,
     /// Standard input, output and error.
     pub(crate) stdio: [Stdio; 3],
+    /// What else it gets, under the numbers that these have now.
+    pub(crate) pass: Vec<OwnedFd>,
 }
 
 /// A command under its supervisor.
@@ -116,13 +118,14 @@ pub(crate) fn start(learner: &Learner, spec: Spec) -> Result<Supervised, WireErr
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr);
-    os::inherit(&mut command, theirs.as_fd());
+    for passed in spec.pass.iter().map(AsFd::as_fd).chain([theirs.as_fd()]) {
+        os::inherit(&mut command, passed);
+    }
     // Before it starts: it fits into the socket's buffer, and the supervisor finds it there.
     (&ours).write_all(&order).map_err(cannot)?;
     let supervisor = command.spawn().map_err(cannot)?;
-    // `command` holds our copies of a terminal's end; the stream must end when the supervisor does.
-    drop(command);
-    drop(theirs);
+    // `command` holds our copies of a terminal's end; the stream, and what else was passed, must end when the supervisor does.
+    drop((command, theirs, spec.pass));
 
     let stopper =
         Stopper(Arc::new(Stop { control: ours.try_clone().map_err(cannot)?, asked: OnceLock::new() }));

@@ -88,9 +88,10 @@ pub(super) async fn tail_of(agent: &AgentClient, argv: &[&str], most: usize) -> 
 }
 
 /// Asks the engine's API. Much quicker than a `docker` that has to start for it, and a program that no learner can replace: the
-/// root file system of a sandbox is read-only, and `--disable` keeps the learner's own settings out.
+/// root file system of a sandbox is read-only, and `--disable` keeps the learner's own settings out. Nor can one answer in the engine's
+/// place: DOCKER_HOST is, for the platform, a socket that only the engine has.
 const CURL: &str = "exec /usr/bin/curl --disable --silent --show-error --fail --max-time 20 --noproxy '*' \
-                    --unix-socket \"$XDG_RUNTIME_DIR/docker.sock\" \"$@\"";
+                    --unix-socket \"${DOCKER_HOST#unix://}\" \"$@\"";
 
 /// curl's exit code when the answer was a status of 400 or more.
 const REFUSED: i32 = 22;

@@ -114,6 +114,7 @@ async fn look(runner: &Runner, held: &Held, with_disk: bool) -> Sight {
 struct Watch {
     oom_kills: u64,
     pids_refused: u64,
+    missing_layers: u32,
     restarts: u32,
     failed: bool,
     disk_full: bool,
@@ -144,6 +145,11 @@ impl Watch {
                 }
             }
             found.extend(self.engine(status));
+            if status.engine.state == EngineState::Ready
+                && grew(&mut self.missing_layers, status.engine.missing_layers)
+            {
+                found.push(Trouble::ImageStoreDamaged);
+            }
         }
         if let Some(full) = sight.disk_full
             && !std::mem::replace(&mut self.disk_full, full)
@@ -188,7 +194,7 @@ impl Watch {
     }
 }
 
-fn grew(known: &mut u64, seen: u64) -> bool {
+fn grew<N: PartialOrd + Copy>(known: &mut N, seen: N) -> bool {
     std::mem::replace(known, seen) < seen
 }
 
@@ -206,6 +212,7 @@ mod tests {
             restarts,
             detail: None,
             log: log.iter().map(|line| (*line).to_owned()).collect(),
+            missing_layers: 0,
         };
         let vitals = Some(Vitals::default());
         let status = Status { engine, uptime_ms: 0, terminals: 0, execs: 0, vitals };
@@ -257,6 +264,22 @@ mod tests {
         ];
         let mut watch = Watch::default();
         assert_eq!(watch.compare(&sight(EngineState::Failed, 7, &log), now), [Trouble::ImageStoreDamaged]);
+    }
+
+    #[test]
+    fn layers_that_are_lost_are_told_while_the_engine_is_up() {
+        let lost = |state, missing_layers| {
+            let mut sight = sight(state, 0, &[]);
+            if let Some(status) = &mut sight.status {
+                status.engine.missing_layers = missing_layers;
+            }
+            sight
+        };
+        let (mut watch, now) = (Watch::default(), Instant::now());
+        assert_eq!(watch.compare(&lost(EngineState::Starting, 3), now), []);
+        assert_eq!(watch.compare(&lost(EngineState::Ready, 3), now), [Trouble::ImageStoreDamaged]);
+        assert_eq!(watch.compare(&lost(EngineState::Ready, 3), now + QUIET), []);
+        assert_eq!(watch.compare(&lost(EngineState::Ready, 4), now + QUIET), [Trouble::ImageStoreDamaged]);
     }
 
     #[test]

@@ -70,7 +70,13 @@ async fn each_kind_of_trouble_is_told_once_and_the_session_goes_on() {
 }
 
 /// What a learner does to their engine, what is told of it, and how it comes back, if it does.
-const SPOILT: [(&str, Trouble, Option<&str>); 5] = [
+const SPOILT: [(&str, Trouble, Option<&str>); 6] = [
+    (
+        // Its engine starts, and lists all images.
+        "docker run --rm --volume $engine:/engine busybox sh -c 'for layer in /engine/overlay2/*/diff; do mv $layer $layer.gone; done'",
+        Trouble::ImageStoreDamaged,
+        None,
+    ),
     (
         "head -c 65536 /dev/urandom > $(find $engine/containerd -name meta.db)",
         Trouble::ImageStoreDamaged,

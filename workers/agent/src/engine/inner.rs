@@ -1,9 +1,12 @@
 //! `engine`: what runs inside the engine's namespaces: containerd, then dockerd.
 //!
 //! dockerd would start a containerd by itself, but waits about a second for it; one that is already there is taken at
-//! once. If either ends, so does the other, and the engine as a whole is started again.
+//! once. If either ends, so does the other, and the engine as a whole is started again. Meanwhile it looks after the image store.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::sync::mpsc::{Sender, channel};
@@ -11,7 +14,23 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use super::{layers, news};
 use crate::os;
+
+/// Variable: the number of the socket that the agent has opened for the engine; see [`super::door`].
+pub(super) const DOOR: &str = "CONTAINRLAB_ENGINE_DOOR";
+
+/// Variable: the number of the pipe for news; see [`super::news`].
+pub(super) const NEWS: &str = "CONTAINRLAB_ENGINE_NEWS";
+
+/// Between two looks at the image store.
+const LAYERS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The number under which a program finds the first socket that it is handed, as sd_listen_fds(3) has it.
+const FIRST_HANDED: i32 = 3;
+
+/// Starts dockerd with a socket that it is handed. That is addressed to a process by its number, which only the process itself knows.
+const WITH_DOOR: &str = "export LISTEN_FDS=1 LISTEN_PID=$$; exec dockerd --host fd:// \"$@\"";
 
 /// How long containerd may take to listen.
 const CONTAINERD_LIMIT: Duration = Duration::from_secs(20);
@@ -41,6 +60,9 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> std::io::Result<ExitCode> {
+    let [door, news] = [DOOR, NEWS].map(handed);
+    // Where it will be needed, so that nothing else comes to lie there.
+    let door = door.map(|door| rustix::io::fcntl_dupfd_cloexec(door, FIRST_HANDED)).transpose()?;
     let (sender, events) = channel();
     // rootlesskit's child dies with rootlesskit; so must what it started.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -59,7 +81,7 @@ fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> s
     let _ = std::fs::remove_file(&pid_file);
     let mut host = OsString::from("unix://");
     host.push(socket);
-    let mut command = Command::new("dockerd");
+    let mut command = dockerd_command(door.as_ref());
     command
         .args(["--rootless", "--containerd"])
         .arg(&address)
@@ -72,7 +94,12 @@ fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> s
         .arg("--pidfile")
         .arg(&pid_file)
         .args(more);
+    if let Some(news) = news {
+        let (data, known) = (data.to_owned(), layers::missing(data));
+        std::thread::spawn(move || watch_layers(&data, known, &mut File::from(news)));
+    }
     let dockerd = os::die_with_parent(os::release_signals(&mut command)).spawn()?;
+    drop(door);
     let dockerd_pid = Pid::from_child(&dockerd);
     watch(dockerd, sender, Event::Dockerd);
 
@@ -91,6 +118,35 @@ fn run(socket: &OsString, data: &Path, runtime: &Path, more: Vec<OsString>) -> s
         }
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// What the agent has handed over under the number in this variable.
+fn handed(variable: &str) -> Option<OwnedFd> {
+    os::inherited(std::env::var(variable).ok()?.parse().ok()?).ok()
+}
+
+fn dockerd_command(door: Option<&OwnedFd>) -> Command {
+    let Some(door) = door else { return Command::new("dockerd") };
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", WITH_DOOR, "dockerd"]);
+    os::inherit_as(&mut command, door.as_fd(), FIRST_HANDED);
+    command
+}
+
+/// Tells of layers that are lost whenever their number has changed. `missing`: those that were before anybody could change something. Later
+/// a layer may just be on its way, so it has to be missing at two looks.
+fn watch_layers(data: &Path, mut missing: BTreeSet<PathBuf>, news: &mut File) {
+    let (mut before, mut told) = (missing.clone(), 0);
+    loop {
+        let lost = u32::try_from(missing.intersection(&before).count()).unwrap_or(u32::MAX);
+        if lost != told && news::tell(news, news::News::MissingLayers(lost)).is_err() {
+            // The agent is gone, and with it the sandbox.
+            return;
+        }
+        told = lost;
+        std::thread::sleep(LAYERS_INTERVAL);
+        before = std::mem::replace(&mut missing, layers::missing(data));
+    }
 }
 
 fn start_containerd(data: &Path, runtime: &Path, address: &Path) -> std::io::Result<Child> {

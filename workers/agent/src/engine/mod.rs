@@ -1,10 +1,16 @@
 //! The rootless engine: started as the learner, watched, started again when it dies.
 
+mod door;
 mod inner;
+mod layers;
+mod news;
 mod ping;
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +18,7 @@ use std::time::{Duration, Instant};
 use containrlab_agent::message::{EngineState, EngineStatus, ProcessExit};
 
 pub(crate) use inner::main as inner_main;
+use news::News;
 pub(crate) use ping::main as ping_main;
 
 use crate::config::{Config, EngineConfig};
@@ -48,6 +55,7 @@ struct State {
     detail: Option<String>,
     log: VecDeque<String>,
     stopper: Option<Stopper>,
+    missing_layers: u32,
 }
 
 impl Engine {
@@ -61,6 +69,7 @@ impl Engine {
             detail: None,
             log: VecDeque::new(),
             stopper: None,
+            missing_layers: 0,
         };
         Engine { state: Mutex::new(state), changed: Condvar::new(), began }
     }
@@ -79,6 +88,7 @@ impl Engine {
             } else {
                 state.log.iter().cloned().collect()
             },
+            missing_layers: state.missing_layers,
         }
     }
 
@@ -147,15 +157,21 @@ impl Engine {
         config: &Config,
         engine: &EngineConfig,
     ) -> (String, Option<Duration>) {
+        let door = config.engine_door().filter(|_| learner.ids.is_some());
+        let (env, pass) = match self.connect(door.as_deref(), engine) {
+            Ok(connected) => connected,
+            Err(error) => return (format!("The engine can't be started: it gets no socket. {error}"), None),
+        };
         let spec = Spec {
             argv: config.engine_command(engine, learner.agent()),
             cwd: "/".into(),
-            env: engine.environment.clone(),
+            env,
             by_platform: true,
             terminal: false,
             leader_only: true,
             grace: Duration::from_millis(engine.stop_ms),
             stdio: [Stdio::null(), Stdio::piped(), Stdio::piped()],
+            pass,
         };
         let mut started = match supervised::start(learner, spec) {
             Ok(started) => started,
@@ -182,7 +198,7 @@ impl Engine {
             std::thread::spawn(move || engine.keep_log(output));
         }
         let pinging = Arc::new(Mutex::new(Pinging { over: false, ready: None }));
-        match ping::start(learner, &config.engine_socket(), START_LIMIT) {
+        match ping::start(learner, &door.unwrap_or_else(|| config.engine_socket()), START_LIMIT) {
             Ok(child) => {
                 let (engine, pinging, stopper) = (Arc::clone(self), Arc::clone(&pinging), stopper);
                 std::thread::spawn(move || engine.wait_for_answer(child, &pinging, &stopper));
@@ -206,6 +222,28 @@ impl Engine {
         };
         let why = if ready.is_some() { ended } else { format!("{ended} It had not become ready.") };
         (why, ready.map(|since| since.elapsed()))
+    }
+
+    /// What an engine that opens a door gets: its variables, and what these name.
+    fn connect(
+        self: &Arc<Self>,
+        door: Option<&Path>,
+        engine: &EngineConfig,
+    ) -> io::Result<(BTreeMap<String, String>, Vec<OwnedFd>)> {
+        let mut environment = engine.environment.clone();
+        let Some(door) = door else { return Ok((environment, Vec::new())) };
+        let door = door::open(door)?;
+        let (ours, news) = news::pipe()?;
+        for (name, fd) in [(inner::DOOR, &door), (inner::NEWS, &news)] {
+            environment.insert(name.to_owned(), fd.as_raw_fd().to_string());
+        }
+        // Of the engine before.
+        self.state().missing_layers = 0;
+        let engine = Arc::clone(self);
+        std::thread::spawn(move || {
+            news::hear(File::from(ours), |News::MissingLayers(count)| engine.state().missing_layers = count);
+        });
+        Ok((environment, vec![door, news]))
     }
 
     fn wait_for_answer(&self, mut child: Child, pinging: &Mutex<Pinging>, stopper: &Stopper) {

@@ -86,6 +86,7 @@ pub(super) fn start(
         leader_only: false,
         grace: GRACE,
         stdio,
+        pass: Vec::new(),
     };
     let supervised = supervised::start(learner, spec)?;
     let stopper = supervised.stopper();

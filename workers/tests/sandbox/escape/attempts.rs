@@ -143,6 +143,9 @@ table! {
         "Mapping oneself to root of the sandbox", Learner,
             "unshare --user sleep 3 & newuidmap $! 0 0 1",
             Says(&["not allowed"]), "/etc/subuid gives the learner other numbers only";
+        "Taking the engine's socket out of the engine's hands", Learner,
+            r#"pid=$(pgrep --oldest --exact rootlesskit); perl -e '$pid = syscall(434, 0 + shift, 0); $pid > 0 or die "no handle: $!\n"; syscall(438, $pid, 100, 0) == -1 and die "$!\n"' $pid"#,
+            NO_RIGHT, "seccomp: pidfd_getfd is not in the profile";
         "Talking to the agent", Learner,
             "/usr/local/lib/containrlab/agent connect < /dev/null",
             NO_RIGHT, "Its socket lies in a folder of root's";

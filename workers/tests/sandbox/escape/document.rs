@@ -21,8 +21,11 @@ namespace breaks them all: where that is too little, run sandboxes on a stronger
 What the table cannot show is tried beside it: links in a workspace that point to the host's files, and a folder that
 turns into a link while it is read, when the platform reads and writes (links are refused, nothing is followed); a
 `docker`, plugins, a context, a builder and an engine that lie, laid into the learner's home, and a socket that is a link to the
-host's (the platform's builds and runs take programs from the image and their configuration from a folder of root's, also in
-`workers/tests/runner/lying_tools.rs`; the judge works in a fresh sandbox); a flood in a terminal (slowed down, in `workers/tests/runner/troubles.rs`).
+host's, or at which somebody else answers (the platform's builds, runs and looks take programs from the image, and their configuration
+and the engine's socket from a folder of root's, also in `workers/tests/runner/lying_tools.rs`; the judge works in a fresh sandbox); a flood in a terminal (slowed down, in `workers/tests/runner/troubles.rs`).
+
+What a learner can still change is their own engine: it is theirs, and whoever traces its processes or edits its store can have it say
+anything about what is in it. That reaches nobody else, and no verdict but a lab's checks of the session itself, which ask that engine.
 ";
 
 /// Compares, or writes.

@@ -217,11 +217,39 @@ impl<'a> Stage<'a> {
             let seen = self.by_platform(honest).await;
             assert!(seen.code == Some(0) && !seen.output.contains("lies"), "{honest:?}: {seen}");
         }
+        self.lying_engine().await;
         // And what decides which engine and which builder that is can't be changed.
         let change = "cd /run/containrlab-docker && echo x >> config.json || mkdir cli-plugins || touch buildx/current || \
                       touch buildx/instances/default || touch buildx/defaults/default";
         let changed = learner(self.bed, &self.attacker, change).await;
         assert!(changed.code != 0 && changed.output.matches("Permission denied").count() == 5, "{changed:?}");
+    }
+
+    /// Somebody who answers in the engine's place at the socket that learners know: the platform asks at its own.
+    async fn lying_engine(&self) {
+        let lie = learner(self.bed, &self.attacker, include_str!("../../support/lying_engine.sh")).await;
+        assert_eq!(lie.code, 0, "{lie:?}");
+        for (argv, honest) in [
+            (&["docker", "version", "--format", "{{.Server.Version}}"][..], ""),
+            (&["docker", "run", "--rm", "honest", "echo", "the truth"], "the truth"),
+            (&["docker", "build", "--progress=plain", "."], "RUN true"),
+        ] {
+            let seen = self.by_platform(argv).await;
+            assert!(
+                seen.code == Some(0) && !seen.output.contains("lies") && seen.output.contains(honest),
+                "{argv:?}: {seen}"
+            );
+        }
+        let end = "pkill --exact perl && cd /run/user/1000 && mv true.sock docker.sock && docker version";
+        let ended = learner(self.bed, &self.attacker, end).await;
+        assert!(ended.code == 0 && !ended.output.contains("lies"), "{ended:?}");
+        // Nor can one lie in wait at the platform's own.
+        let replace = "cd /run/containrlab-docker && (rm -f engine.sock || mv engine.sock mine.sock || touch other.sock)";
+        let replaced = learner(self.bed, &self.attacker, replace).await;
+        assert!(
+            replaced.code != 0 && replaced.output.matches("Permission denied").count() == 3,
+            "{replaced:?}"
+        );
     }
 
     /// Runs one of the platform's own commands.
