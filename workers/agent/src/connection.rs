@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use containrlab_agent::PROTOCOL_VERSION;
@@ -12,6 +13,7 @@ use containrlab_agent::message::{
     ErrorCode, ExecRequest, FromAgent, Reply, Request, Status, ToAgent, WireError,
 };
 
+use crate::carry::Input;
 use crate::exec::{self, Exec};
 use crate::files;
 use crate::ports;
@@ -204,7 +206,11 @@ impl Connection {
                 });
             }
             Request::Watch { ignore } => self.watch(id, &ignore),
-            Request::TcpConnect { port } => self.tcp(id, port),
+            Request::TcpConnect { port } => self.tcp(id, move |_| Tcp::connect(port)),
+            Request::EngineConnect => self.tcp(id, |agent| match &agent.engine_socket {
+                Some(socket) => Tcp::connect_engine(socket),
+                None => Err(WireError::new(ErrorCode::NotListening, "This sandbox has no engine.")),
+            }),
             Request::TcpInput { target, end } => {
                 let tcp = match self.active().get(&target) {
                     Some(Active::Tcp(tcp)) => Some(Arc::clone(tcp)),
@@ -262,8 +268,12 @@ impl Connection {
         });
     }
 
-    fn tcp(self: &Arc<Self>, id: u64, port: u16) {
-        self.brief(id, move |connection| match Tcp::connect(port) {
+    fn tcp(
+        self: &Arc<Self>,
+        id: u64,
+        connect: impl FnOnce(&Agent) -> Result<(Arc<Tcp>, Receiver<Input>), WireError> + Send + 'static,
+    ) {
+        self.brief(id, move |connection| match connect(&connection.agent) {
             Ok((tcp, queue)) => {
                 connection.lasting(id, Active::Tcp(Arc::clone(&tcp)));
                 tcp.run(id, queue, &connection.outbox);

@@ -36,14 +36,14 @@
 //! | `files_apply` (body: the contents, one after another) | `done` |
 //! | `watch` | `watching`, any number of `changed`, `done` when cancelled |
 //! | `tcp_ports` | `ports` |
-//! | `tcp_connect` | `tcp_connected`, any number of `tcp_data` (body), `tcp_end` |
+//! | `tcp_connect`, `engine_connect` | `tcp_connected`, any number of `tcp_data` (body), `tcp_end` |
 //! | `tcp_input` (body) | `done` once the connection has taken the bytes |
 //!
 //! Any request can be answered by `error` instead, which ends it.
 //!
 //! # Flow control
 //!
-//! Many things share one stream, so nothing may fill it. An `exec`, a `terminal_attach` or a `tcp_connect` has a
+//! Many things share one stream, so nothing may fill it. An `exec`, a `terminal_attach` or a connection has a
 //! window of [`frame::WINDOW`] bytes: the agent sends no more than that beyond what the runner has
 //! acknowledged with `ack` (cumulative: bytes consumed of an exec's two streams together, or of a connection;
 //! the position consumed of a terminal). A watch counts its `changed` frames and is [`frame::WATCH_WINDOW`] of them ahead at
@@ -54,7 +54,7 @@
 //!
 //! # What outlives what
 //!
-//! Terminals and the engine live as long as the container. Commands (`exec`), attachments, connections to ports and
+//! Terminals and the engine live as long as the container. Commands (`exec`), attachments, connections to ports and the engine and
 //! watches live as long as the connection that asked for them: when it ends, the whole process tree
 //! of a command is killed. A connection on which nothing arrives for [`frame::SILENCE`] is taken
 //! for dead, so an idle runner sends `ping`.

@@ -116,6 +116,8 @@ pub enum Request {
         /// The port.
         port: u16,
     },
+    /// Connect to the engine, where it listens for the platform alone. What follows is as after [`Request::TcpConnect`].
+    EngineConnect,
     /// Bytes (the body) to send on a connection.
     TcpInput {
         /// The connection's id.
@@ -436,7 +438,8 @@ pub struct EngineStatus {
     pub detail: Option<String>,
     /// The last lines of its log; empty while it is ready.
     pub log: Vec<String>,
-    /// Layers that its image store knows and has lost.
+    /// Layers that its image store knows and has lost; agents before 2026-11-26 did not say.
+    #[serde(default)]
     pub missing_layers: u32,
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +29,8 @@ pub(crate) struct Agent {
     pub(crate) learner: Learner,
     /// The engine.
     pub(crate) engine: Arc<Engine>,
+    /// Where the engine is asked; a place where a learner can put nothing of theirs.
+    pub(crate) engine_socket: Option<PathBuf>,
     /// The terminals.
     pub(crate) terminals: Terminals,
     most_execs: usize,
@@ -84,6 +86,8 @@ fn run(config: &Config, as_is: bool) -> Result<(), String> {
         began,
         learner,
         engine: Arc::new(Engine::new(began)),
+        // As is, the agent is nobody whom a learner could take in.
+        engine_socket: if as_is { Some(config.engine_socket()) } else { config.engine_door() },
         terminals: Terminals::new(config.shell.clone(), config.terminal_keep_bytes, config.max_terminals),
         most_execs: config.max_execs,
         execs: AtomicUsize::new(0),

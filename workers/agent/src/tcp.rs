@@ -1,15 +1,20 @@
-//! Connections to what listens in the sandbox: how the learner's own services are seen from outside.
+//! Connections to what listens in the sandbox: how the learner's own services are seen from outside, and how the engine is asked.
 //!
 //! Only the sandbox's loopback addresses are ever connected to. A published port listens there too, and nothing else of the
 //! network can be reached this way.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use containrlab_agent::message::{ErrorCode, Reply, WireError};
+use rustix::net::{Shutdown, shutdown};
 
 use crate::carry::{self, Input, InputQueue};
 use crate::connection::Outbox;
@@ -24,7 +29,8 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 /// An open connection, as the runner's connection sees it.
 pub(crate) struct Tcp {
-    stream: TcpStream,
+    /// A socket of whichever kind.
+    stream: File,
     window: Window,
     input: InputQueue,
     ended: AtomicBool,
@@ -43,9 +49,22 @@ impl Tcp {
         })?;
         // A frame's bytes are a whole step of the protocol above more often than not.
         let _ = stream.set_nodelay(true);
+        Ok(Tcp::over(stream.into(), place))
+    }
+
+    /// Connects to the engine at this socket, which nobody but root can have put there.
+    pub(crate) fn connect_engine(socket: &Path) -> Result<(Arc<Tcp>, Receiver<Input>), WireError> {
+        let place = Place::take()?;
+        let stream = UnixStream::connect(socket).map_err(|error| {
+            WireError::new(ErrorCode::NotListening, format!("The engine does not listen: {error}."))
+        })?;
+        Ok(Tcp::over(stream.into(), place))
+    }
+
+    fn over(stream: OwnedFd, place: Place) -> (Arc<Tcp>, Receiver<Input>) {
         let (input, receiver) = InputQueue::open();
-        let ended = AtomicBool::new(false);
-        Ok((Arc::new(Tcp { stream, window: Window::default(), input, ended, _place: place }), receiver))
+        let (stream, ended) = (File::from(stream), AtomicBool::new(false));
+        (Arc::new(Tcp { stream, window: Window::default(), input, ended, _place: place }), receiver)
     }
 
     /// Carries bytes both ways until the other side has sent its last, or the runner cancels.
@@ -56,7 +75,7 @@ impl Tcp {
             std::thread::Builder::new().stack_size(128 << 10).spawn(move || {
                 carry::feed(&mut &tcp.stream, &queue, &outbox, &tcp.ended);
                 // The runner has sent its last byte; what answers may go on.
-                let _ = tcp.stream.shutdown(Shutdown::Write);
+                let _ = shutdown(&tcp.stream, Shutdown::Write);
             })
         };
         match feeder {
@@ -86,7 +105,7 @@ impl Tcp {
         self.ended.store(true, Ordering::SeqCst);
         self.input.close();
         self.window.close();
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = shutdown(&self.stream, Shutdown::Both);
     }
 }
 

@@ -13,17 +13,15 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CONNECTION, UPGRADE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
 use containrlab_domain::ids::SessionId;
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use super::refuse;
 use crate::error::Error;
 use crate::runner::{Held, Runner};
-use crate::sandbox::{AgentError, TcpReader, TcpWriter};
+use crate::sandbox::{AgentError, carry};
 
 /// The protocol that `Upgrade` names.
 const PROTOCOL: &str = "containrlab-tcp";
@@ -33,9 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Time between two looks at a sandbox's ports, for each who waits.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Bytes that are read from the api at once.
-const CHUNK: usize = 32 << 10;
 
 /// Which ports the one who asks knows of.
 #[derive(Debug, Deserialize)]
@@ -102,9 +97,8 @@ pub(super) async fn connect(
             Ok(stream) => TokioIo::new(stream),
             Err(error) => return tracing::debug!(%error, "the api did not take a stream to a port"),
         };
-        let (from_api, to_api) = tokio::io::split(stream);
         tokio::select! {
-            () = carry(reader, writer, from_api, to_api) => {}
+            () = carry(reader, writer, stream) => {}
             () = draining.cancelled() => {}
             () = ending.cancelled() => {}
         }
@@ -114,41 +108,4 @@ pub(super) async fn connect(
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
     response
-}
-
-/// Carries bytes both ways until the port has sent its last, or either side is gone.
-async fn carry(
-    mut reader: TcpReader,
-    writer: TcpWriter,
-    mut from_api: impl AsyncRead + Unpin,
-    mut to_api: impl AsyncWrite + Unpin,
-) {
-    let up = async {
-        let mut buffer = BytesMut::with_capacity(CHUNK);
-        loop {
-            match from_api.read_buf(&mut buffer).await {
-                Ok(0) => break,
-                // The port reads no more; what it still says may follow.
-                Ok(_) if writer.write(buffer.split().freeze()).await.is_err() => break,
-                Ok(_) => buffer.reserve(CHUNK),
-                // The api is gone, and what the port still says is nobody's.
-                Err(_) => return,
-            }
-        }
-        // It may have ended meanwhile.
-        let _ = writer.finish().await;
-        std::future::pending().await
-    };
-    let down = async {
-        while let Ok(Some(bytes)) = reader.next().await {
-            if to_api.write_all(&bytes).await.is_err() || to_api.flush().await.is_err() {
-                return;
-            }
-        }
-        let _ = to_api.shutdown().await;
-    };
-    tokio::select! {
-        () = up => {}
-        () = down => {}
-    }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::bounds;
 use super::build::IMAGE;
-use super::engine::{ask, ask_within, get, tail_of};
+use super::engine::{ask, ask_within, tail_of};
 use super::looks::{FIRST_LOOK, Looks};
 use super::processes::{Processes, Rest};
 use super::sockets;
@@ -248,8 +248,8 @@ impl Container {
         struct Inspected {
             state: State,
         }
-        let inspected: Inspected = get(agent, &format!("/containers/{}/json", self.name)).await?;
-        Ok(inspected.state)
+        let mut engine = agent.engine_api().await?;
+        Ok(engine.get::<Inspected>(&format!("/containers/{}/json", self.name)).await?.state)
     }
 
     /// How it is.

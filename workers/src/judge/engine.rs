@@ -1,19 +1,15 @@
-//! Commands in the verifier whose output the judge reads itself, and questions to the verifier's engine.
+//! Commands in the verifier whose output the judge reads itself.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use containrlab_agent::message::{ExecExit, ExecRequest};
-use serde::de::DeserializeOwned;
 
 use crate::jobs::{Tail, request, run_quietly};
 use crate::sandbox::{AgentClient, AgentError, Collected, ExecHandle};
 
 /// How long a command that only asks something may take.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Bytes of each of the engine's answers that are read.
-const ANSWER: usize = 8 << 20;
 
 /// Bytes that are written to a command at once.
 const PIECE: usize = 256 << 10;
@@ -85,57 +81,6 @@ pub(super) async fn tail_of(agent: &AgentClient, argv: &[&str], most: usize) -> 
     let mut kept = Tail::new(most);
     run_quietly(agent, request(argv, LIMIT), &mut kept).await?;
     Ok(kept.text())
-}
-
-/// Asks the engine's API. Much quicker than a `docker` that has to start for it, and a program that no learner can replace: the
-/// root file system of a sandbox is read-only, and `--disable` keeps the learner's own settings out. Nor can one answer in the engine's
-/// place: DOCKER_HOST is, for the platform, a socket that only the engine has.
-const CURL: &str = "exec /usr/bin/curl --disable --silent --show-error --fail --max-time 20 --noproxy '*' \
-                    --unix-socket \"${DOCKER_HOST#unix://}\" \"$@\"";
-
-/// curl's exit code when the answer was a status of 400 or more.
-const REFUSED: i32 = 22;
-
-/// The engine's answer at a path of its API.
-pub(super) async fn get<T: DeserializeOwned>(agent: &AgentClient, path: &str) -> Result<T, AgentError> {
-    let said = curl(agent, [path]).await?;
-    if !said.is_fine() {
-        return Err(AgentError::Protocol(format!(
-            "the engine does not answer {path}: {}",
-            said.stderr.trim()
-        )));
-    }
-    read(path, &said.stdout)
-}
-
-/// The engine's answers at several paths; what it does not have (any more) is left out.
-pub(super) async fn get_each<T: DeserializeOwned>(
-    agent: &AgentClient,
-    paths: &[String],
-) -> Result<Vec<T>, AgentError> {
-    if paths.is_empty() {
-        return Ok(Vec::new());
-    }
-    let said = curl(agent, paths.iter().map(String::as_str)).await?;
-    if !matches!(said.exit.exit.code, Some(0 | REFUSED)) {
-        return Err(AgentError::Protocol(format!("the engine does not answer: {}", said.stderr.trim())));
-    }
-    let answers = serde_json::Deserializer::from_str(&said.stdout).into_iter();
-    answers.collect::<Result<_, _>>().map_err(|error| unreadable(&paths.join(", "), &error))
-}
-
-async fn curl<'p>(agent: &AgentClient, paths: impl IntoIterator<Item = &'p str>) -> Result<Said, AgentError> {
-    let addresses: Vec<String> = paths.into_iter().map(|path| format!("http://engine{path}")).collect();
-    let words = ["/bin/sh", "-c", CURL, "sh"].into_iter().chain(addresses.iter().map(String::as_str));
-    ask(agent, &words.collect::<Vec<_>>(), ANSWER).await
-}
-
-fn read<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, AgentError> {
-    serde_json::from_str(text).map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &str, error: &serde_json::Error) -> AgentError {
-    AgentError::Protocol(format!("the engine's answer to {path}: {error}"))
 }
 
 /// Enters what the engine's own processes live in: with their rights over the files of images, and with their way to every

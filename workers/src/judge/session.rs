@@ -1,13 +1,12 @@
-//! A look at the engine of a session: asked through its API, from within the sandbox, with a program that the learner can't
-//! replace; not with the learner's own `docker`.
+//! A look at the engine of a session: asked through its API, at a socket of the platform's; no program of the learner's takes part.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use containrlab_domain::judge::{SessionContainerFact, SessionFacts, SessionNetworkFact};
 use serde::Deserialize;
 
-use super::engine::{ask, get, get_each};
+use super::engine::ask;
 use super::journal::Journal;
 use crate::jobs::request;
 use crate::sandbox::{AgentClient, AgentError};
@@ -39,7 +38,6 @@ struct Container {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Inspected {
-    id: String,
     state: State,
 }
 
@@ -97,22 +95,20 @@ struct Image {
 
 /// What is in the sandbox's engine right now.
 pub(crate) async fn look(agent: &AgentClient) -> Result<SessionFacts, AgentError> {
-    let mut containers: Vec<Container> = get(agent, "/containers/json?all=true").await?;
-    containers.truncate(KEPT);
-    let paths: Vec<String> =
-        containers.iter().map(|container| format!("/containers/{}/json", container.id)).collect();
-    let inspected: Vec<Inspected> = get_each(agent, &paths).await?;
-    let states: HashMap<String, State> = inspected.into_iter().map(|one| (one.id, one.state)).collect();
-    let networks: Vec<Network> = get(agent, "/networks").await?;
-    let volumes: Volumes = get(agent, "/volumes").await?;
-    let images: Vec<Image> = get(agent, "/images/json").await?;
+    let mut engine = agent.engine_api().await?;
+    let listed: Vec<Container> = engine.get("/containers/json?all=true").await?;
+    let mut containers = Vec::new();
+    for container in listed.into_iter().take(KEPT) {
+        // One that is gone by now is none.
+        let inspected: Option<Inspected> = engine.find(&format!("/containers/{}/json", container.id)).await?;
+        containers.extend(inspected.map(|inspected| fact(container, &inspected.state)));
+    }
+    let networks: Vec<Network> = engine.get("/networks").await?;
+    let volumes: Volumes = engine.get("/volumes").await?;
+    let images: Vec<Image> = engine.get("/images/json").await?;
     let names = |volumes: Volumes| volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name);
     Ok(SessionFacts {
-        containers: containers
-            .into_iter()
-            .filter_map(|container| Some((states.get(&container.id)?, container)))
-            .map(|(state, container)| fact(container, state))
-            .collect(),
+        containers,
         networks: networks
             .into_iter()
             .take(KEPT)

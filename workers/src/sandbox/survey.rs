@@ -303,8 +303,9 @@ impl Sandboxes {
             match self.inner.docker.remove_container(name, Some(options)).await {
                 Ok(()) => return Ok(()),
                 Err(error) if status(&error) == Some(404) => return Ok(()),
-                // Somebody else removes it already: wait for them.
-                Err(error) if status(&error) == Some(409) && Instant::now() < deadline => {
+                // Somebody else removes it already, or it dies more slowly than the engine cares to wait for, as on a machine that is
+                // busy or while it is being started.
+                Err(error) if matches!(status(&error), Some(409 | 500)) && Instant::now() < deadline => {
                     tokio::time::sleep(REMOVAL_PAUSE).await;
                 }
                 Err(source) => return Err(SandboxError::engine("remove a sandbox", source)),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use containrlab_agent::message::EngineState;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::routing::get;
+use containrlab_agent::message::{EngineState, ErrorCode};
 use containrlab_workers::sandbox::{AgentClient, AgentError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -71,6 +74,34 @@ async fn an_engine_that_cannot_live_counts_as_failed_and_its_last_words_are_told
     );
     // Waiting any longer is in vain, but the sandbox is of use without.
     assert!(client.terminal_list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_engines_api_is_asked_over_the_agents_connection() {
+    let agent = TestAgent::with_engine("exec sleep 1000").await;
+    let client = agent.client().await;
+    let error = client.engine_api().await.unwrap_err();
+    assert!(error.is(ErrorCode::NotListening), "{error}");
+    let pages = axum::Router::new()
+        .route("/networks", get(async || Json(["bridge", "host"])))
+        .route("/long", get(async || Json("x".repeat(3 << 20))))
+        .route("/broken", get(async || (StatusCode::INTERNAL_SERVER_ERROR, "no such table")))
+        .route("/nonsense", get(async || "["));
+    let listener = UnixListener::bind(agent.engine_socket()).unwrap();
+    tokio::spawn(axum::serve(listener, pages).into_future());
+    let mut engine = client.engine_api().await.unwrap();
+    assert_eq!(engine.get::<Vec<String>>("/networks").await.unwrap(), ["bridge", "host"]);
+    assert_eq!(engine.find::<String>("/containers/gone/json").await.unwrap(), None);
+    assert_eq!(engine.get::<String>("/long").await.unwrap().len(), 3 << 20, "more than all windows");
+    for (path, said) in [
+        ("/containers/gone/json", "there is none"),
+        ("/broken", "500 Internal Server Error: no such table"),
+        ("/nonsense", "EOF while parsing"),
+    ] {
+        let error = engine.get::<Vec<String>>(path).await.unwrap_err().to_string();
+        assert!(error.contains(path) && error.contains(said), "{error}");
+    }
+    assert_eq!(engine.get::<Vec<String>>("/networks").await.unwrap().len(), 2, "errors cost no connection");
 }
 
 #[tokio::test]

@@ -63,7 +63,12 @@ async fn a_start_that_is_given_up_leaves_nothing() {
     start.abort();
     let gone = start.await;
     assert!(gone.is_err_and(|error| error.is_cancelled()), "the start was over before it could be given up");
-    eventually("all of it is gone", || async { bed.traces_of(spec.id).await.is_empty() }).await;
+    eventually("all of it is gone", || async {
+        let traces = bed.traces_of(spec.id).await;
+        println!("there is still {traces:?}");
+        traces.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

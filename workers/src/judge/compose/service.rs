@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::SAID;
 use crate::judge::container::State;
-use crate::judge::engine::{get, get_each, tail_of};
+use crate::judge::engine::tail_of;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// A container of the project.
@@ -134,10 +134,13 @@ struct Listed {
 pub(super) async fn all(agent: &AgentClient) -> Result<Vec<Service>, AgentError> {
     // {"label":["com.docker.compose.project=attempt"]}
     let ours = "/containers/json?all=true&filters=%7B%22label%22%3A%5B%22com.docker.compose.project%3Dattempt%22%5D%7D";
-    let listed: Vec<Listed> = get(agent, ours).await?;
-    let paths: Vec<String> =
-        listed.iter().map(|container| format!("/containers/{}/json", container.id)).collect();
-    get_each(agent, &paths).await
+    let mut engine = agent.engine_api().await?;
+    let listed: Vec<Listed> = engine.get(ours).await?;
+    let mut services = Vec::with_capacity(listed.len());
+    for container in listed {
+        services.extend(engine.find(&format!("/containers/{}/json", container.id)).await?);
+    }
+    Ok(services)
 }
 
 /// The container of one service.

@@ -4,6 +4,7 @@
 //! freely. Terminal readers and watches carry on over a broken connection by themselves; a command's handle ends with
 //! [`AgentError::Lost`], for the agent has then stopped the command.
 
+mod engine;
 mod error;
 mod exec;
 mod files;
@@ -22,10 +23,11 @@ use containrlab_agent::message::{EngineState, ListeningPort, Reply, Request, Sta
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
+pub use engine::EngineApi;
 pub use error::AgentError;
 pub use exec::{Collected, ExecEvent, ExecHandle};
 pub use files::Listing;
-pub use tcp::{TcpReader, TcpWriter};
+pub use tcp::{TcpReader, TcpWriter, carry};
 pub use terminal::{TerminalEvent, TerminalReader};
 pub use transport::{Complaint, DockerExec, LocalSocket, Pipe, Transport};
 pub use watch::{Changed, Watch};
