@@ -1,7 +1,7 @@
 //! What bounds each container of an attempt, however it is started: a log that floods, a process that forks without end, and a
 //! memory that runs over hit the container alone, and not the engine beside it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Bytes of one file of a container's log, as Docker wants it written.
 const LOG_SIZE: &str = "4m";
@@ -14,6 +14,9 @@ const PROCESSES: u32 = 600;
 
 /// How much rather than others a container's processes are ended when the memory is full.
 const FIRST_TO_GO: u32 = 900;
+
+/// Containers of one service. What is asked of a project shows with a few as with many, and many fill the sandbox.
+const REPLICAS: u64 = 5;
 
 /// Microseconds of a processor that a service may have in each [`PERIOD`].
 const QUOTA: u64 = 100_000;
@@ -65,7 +68,9 @@ fn bind(service: &mut Value, memory_mib: u32) {
     }
     if let Some(deploy) = service.get_mut("deploy").and_then(Value::as_object_mut) {
         deploy.remove("resources");
+        bind_count(deploy, "replicas");
     }
+    bind_count(service, "scale");
     service.insert("mem_limit".to_owned(), json!(memory as u64));
     service.insert("pids_limit".to_owned(), json!(processes as u64));
     // Not `cpus`: an engine that can't bound processors refuses that, and only passes over this.
@@ -80,6 +85,15 @@ fn bind(service: &mut Value, memory_mib: u32) {
     }
     ulimits["nproc"] = json!({ "soft": PROCESSES, "hard": PROCESSES });
     ulimits["core"] = json!({ "soft": 0, "hard": 0 });
+}
+
+/// Lowers a number of containers that is too high, or that nobody understands.
+fn bind_count(settings: &mut Map<String, Value>, name: &str) {
+    if let Some(count) = settings.get_mut(name)
+        && !number(Some(count)).is_some_and(|count| count <= REPLICAS as f64)
+    {
+        *count = json!(REPLICAS);
+    }
 }
 
 /// A number, which compose also writes as a text.
@@ -108,6 +122,8 @@ mod tests {
                 "pids_limit": -1,
                 "logging": { "driver": "none" },
                 "ulimits": { "nproc": 100_000, "nofile": { "soft": 10, "hard": 20 } },
+                "deploy": { "mode": "replicated", "replicas": 1000 },
+                "scale": "1000",
             },
         }});
         of_services(&mut project, 256);
@@ -123,7 +139,9 @@ mod tests {
                 assert!(service.get(gone).is_none(), "{gone}");
             }
         }
-        assert_eq!(project["services"]["greedy"]["ulimits"]["nofile"]["hard"], 20);
+        let greedy = &project["services"]["greedy"];
+        assert_eq!(greedy["ulimits"]["nofile"]["hard"], 20);
+        assert_eq!((&greedy["deploy"]["replicas"], &greedy["scale"]), (&json!(5), &json!(5)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::bounds;
 use super::build::IMAGE;
-use super::engine::{ask, ask_within, tail_of};
+use super::commands::{ask, ask_within, tail_of};
 use super::looks::{FIRST_LOOK, Looks};
 use super::processes::{Processes, Rest};
 use super::sockets;

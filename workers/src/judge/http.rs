@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use containrlab_domain::judge::{ContainerState, HttpExpectation, HttpObserved, HttpResponse, Method};
 
+use super::commands::ask;
 use super::container::Container;
-use super::engine::ask;
 use super::looks::Looks;
 use crate::sandbox::{AgentClient, AgentError};
 

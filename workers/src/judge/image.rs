@@ -9,7 +9,7 @@ use containrlab_domain::judge::{
 use serde::Deserialize;
 
 use super::build::{IMAGE, IMAGE_ANEW};
-use super::engine::{Said, ask, within_engine};
+use super::commands::{Said, ask, within_engine};
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Bytes of the engine's answers that are read.

@@ -19,9 +19,9 @@
 mod bounds;
 mod build;
 mod case;
+mod commands;
 mod compose;
 mod container;
-mod engine;
 mod http;
 mod image;
 mod journal;

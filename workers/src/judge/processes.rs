@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::engine::ask;
+use super::commands::ask;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Bytes of the list that are read.

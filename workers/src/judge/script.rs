@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use containrlab_domain::judge::{ContainerState, ScriptObserved};
 
+use super::commands::{ask, ask_within, tail_of};
 use super::compose;
 use super::container::Container;
-use super::engine::{ask, ask_within, tail_of};
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Bytes of its output that are kept.

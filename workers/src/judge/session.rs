@@ -6,7 +6,7 @@ use std::time::Duration;
 use containrlab_domain::judge::{SessionContainerFact, SessionFacts, SessionNetworkFact};
 use serde::Deserialize;
 
-use super::engine::ask;
+use super::commands::ask;
 use super::journal::Journal;
 use crate::jobs::request;
 use crate::sandbox::{AgentClient, AgentError};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::engine::ask;
+use super::commands::ask;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// Bytes of the kernel's tables that are read.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::case::{Case, Session, write_files};
-use super::engine::ask_within;
+use super::commands::ask_within;
 use crate::error::Error;
 use crate::host::{HostedSandbox, SandboxHost, SandboxRequest};
 use crate::jobs::{Ear, LogWriter};

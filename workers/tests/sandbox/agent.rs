@@ -1,6 +1,6 @@
 //! The agent where it belongs: another user's processes without CAP_KILL, private files without CAP_DAC_OVERRIDE, a real engine.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use containrlab_agent::message::{EngineState, ErrorCode, ExecRequest, FileKind, TerminalOpen};
@@ -39,10 +39,8 @@ async fn commands_are_the_learners_and_end_with_all_they_started() {
 
     let script = "(setsid sleep 98761 &); unshare --user --map-root-user sleep 98761 & \
                   bash -c 'trap \"\" TERM HUP; sleep 98761; sleep 98761' & wait";
-    let began = Instant::now();
     let ended = run(agent, ExecRequest { timeout_ms: Some(1500), ..bash(script) }).await;
     assert!(ended.exit.timed_out);
-    assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(count(&bed, &sandbox, "sleep 98761").await, 0);
     assert_eq!(
         agent.status().await.expect("status").engine.state,

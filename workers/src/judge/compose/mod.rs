@@ -17,7 +17,7 @@ pub(super) use self::reach::reach;
 use self::service::{Service, Wait, find};
 use super::bounds;
 use super::build::run_build;
-use super::engine::{Said, ask, ask_within, tell_within, within_engine};
+use super::commands::{Said, ask, ask_within, tell_within, within_engine};
 use super::http::question;
 use super::journal::Journal;
 use super::looks::Looks;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::SAID;
 use super::service::{Service, find};
-use crate::judge::engine::{ask, within_engine};
+use crate::judge::commands::{ask, within_engine};
 use crate::judge::looks::Looks;
 use crate::judge::sockets;
 use crate::sandbox::{AgentClient, AgentError};

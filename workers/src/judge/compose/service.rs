@@ -6,8 +6,8 @@ use containrlab_domain::judge::{ContainerState, RESTARTS, ServiceObserved};
 use serde::Deserialize;
 
 use super::SAID;
+use crate::judge::commands::tail_of;
 use crate::judge::container::State;
-use crate::judge::engine::tail_of;
 use crate::sandbox::{AgentClient, AgentError};
 
 /// A container of the project.
