@@ -64,8 +64,8 @@ build:
 
 build-for-tests:
 	@echo "Building the tests"
-	@cargo build --locked --package containrlab --package containrlab-agent
-	@cargo test --workspace --locked --no-run
+	@# Programs and tests in one go: asked for apart, with other features, most of it would be compiled twice.
+	@cargo build --workspace --all-targets --locked
 
 # down and clean have to work without a build; either profile's program does.
 with_program = for program in $(program) $(target_folder)/release/containrlab $(target_folder)/debug/containrlab; do \

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use containrlab_agent::message::ErrorCode;
-use containrlab_workers::sandbox::{AgentError, TcpReader};
+use containrlab_workers::sandbox::{AgentError, ConnectionReader};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,7 +24,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// All that comes from a port.
-async fn read_all(mut reader: TcpReader) -> Vec<u8> {
+async fn read_all(mut reader: ConnectionReader) -> Vec<u8> {
     let mut all = Vec::new();
     while let Some(bytes) = soon("bytes", reader.next()).await.unwrap() {
         all.extend_from_slice(&bytes);

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::tcp::carry;
+use super::connection::carry;
 use super::{AgentClient, AgentError};
 
 /// How long the engine may take for an answer.

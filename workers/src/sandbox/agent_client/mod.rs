@@ -4,12 +4,12 @@
 //! freely. Terminal readers and watches carry on over a broken connection by themselves; a command's handle ends with
 //! [`AgentError::Lost`], for the agent has then stopped the command.
 
+mod connection;
 mod engine;
 mod error;
 mod exec;
 mod files;
 mod link;
-mod tcp;
 mod terminal;
 mod transport;
 mod watch;
@@ -23,11 +23,11 @@ use containrlab_agent::message::{EngineState, ListeningPort, Reply, Request, Sta
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
+pub use connection::{ConnectionReader, ConnectionWriter, carry};
 pub use engine::EngineApi;
 pub use error::AgentError;
 pub use exec::{Collected, ExecEvent, ExecHandle};
 pub use files::Listing;
-pub use tcp::{TcpReader, TcpWriter, carry};
 pub use terminal::{TerminalEvent, TerminalReader};
 pub use transport::{Complaint, DockerExec, LocalSocket, Pipe, Transport};
 pub use watch::{Changed, Watch};

@@ -14,17 +14,17 @@ use super::link::{Call, Link};
 /// Bytes that are read from whom a connection is for at once.
 const CHUNK: usize = 32 << 10;
 
-/// What comes from a port. Dropping it ends the connection.
+/// What comes from what listens. Dropping it ends the connection.
 #[derive(Debug)]
-pub struct TcpReader {
+pub struct ConnectionReader {
     call: Call,
     consumed: u64,
     acknowledged: u64,
 }
 
-/// The way to a port.
+/// The way to what listens.
 #[derive(Debug)]
-pub struct TcpWriter {
+pub struct ConnectionWriter {
     link: Arc<Link>,
     id: u64,
 }
@@ -34,7 +34,7 @@ impl AgentClient {
     ///
     /// # Errors
     /// A refusal with `not_listening` if nothing listens there, with `busy` if too many connections are open.
-    pub async fn tcp_connect(&self, port: u16) -> Result<(TcpReader, TcpWriter), AgentError> {
+    pub async fn tcp_connect(&self, port: u16) -> Result<(ConnectionReader, ConnectionWriter), AgentError> {
         self.connect_to(Request::TcpConnect { port }).await
     }
 
@@ -42,28 +42,28 @@ impl AgentClient {
     ///
     /// # Errors
     /// As [`AgentClient::tcp_connect`].
-    pub async fn engine_connect(&self) -> Result<(TcpReader, TcpWriter), AgentError> {
+    pub async fn engine_connect(&self) -> Result<(ConnectionReader, ConnectionWriter), AgentError> {
         self.connect_to(Request::EngineConnect).await
     }
 
-    async fn connect_to(&self, what: Request) -> Result<(TcpReader, TcpWriter), AgentError> {
+    async fn connect_to(&self, what: Request) -> Result<(ConnectionReader, ConnectionWriter), AgentError> {
         let mut call = self.link().await?.ask(what, Bytes::new())?;
         match call.next().await? {
             (Reply::TcpConnected, _) => {
-                let writer = TcpWriter { link: Arc::clone(call.link()), id: call.id() };
-                Ok((TcpReader { call, consumed: 0, acknowledged: 0 }, writer))
+                let writer = ConnectionWriter { link: Arc::clone(call.link()), id: call.id() };
+                Ok((ConnectionReader { call, consumed: 0, acknowledged: 0 }, writer))
             }
             (other, _) => Err(AgentError::Protocol(format!("{other:?} for a connection"))),
         }
     }
 }
 
-impl TcpReader {
-    /// The next bytes, `None` after the last; asking for them acknowledges what came before, so that a port whose bytes nobody
-    /// asks for comes to a stop. May be dropped while it waits.
+impl ConnectionReader {
+    /// The next bytes, `None` after the last; asking for them acknowledges what came before, so that what listens comes to a
+    /// stop when nobody asks for its bytes. May be dropped while it waits.
     ///
     /// # Errors
-    /// [`AgentError::Lost`] when the runner's connection broke: the one to the port is gone then, too.
+    /// [`AgentError::Lost`] when the runner's connection broke: this one is gone then, too.
     pub async fn next(&mut self) -> Result<Option<Bytes>, AgentError> {
         if self.consumed > self.acknowledged
             && (!self.call.has_more() || self.consumed - self.acknowledged >= WINDOW / 4)
@@ -82,7 +82,7 @@ impl TcpReader {
     }
 }
 
-impl TcpWriter {
+impl ConnectionWriter {
     /// Sends bytes; returns once the port's connection has taken them.
     ///
     /// # Errors
@@ -106,7 +106,11 @@ impl TcpWriter {
 }
 
 /// Carries bytes both ways between a connection and whom it is for, until what listens has sent its last, or either side is gone.
-pub async fn carry(mut reader: TcpReader, writer: TcpWriter, stream: impl AsyncRead + AsyncWrite) {
+pub async fn carry(
+    mut reader: ConnectionReader,
+    writer: ConnectionWriter,
+    stream: impl AsyncRead + AsyncWrite,
+) {
     let (mut from_us, mut to_us) = tokio::io::split(stream);
     let up = async {
         let mut buffer = BytesMut::with_capacity(CHUNK);
