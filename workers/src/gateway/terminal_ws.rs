@@ -25,6 +25,9 @@ const WINDOW: u64 = 256 * 1024;
 /// A client that says nothing for so long is gone: pages ping twice a minute.
 const SILENCE: Duration = Duration::from_secs(120);
 
+/// How long a client may take to answer a farewell.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Bytes that one message of a client may have: a large paste.
 const MAX_INPUT: usize = 1 << 20;
 
@@ -245,5 +248,9 @@ impl Client {
         };
         // A client that is gone by now needs no farewell.
         let _ = self.socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        // A connection that ends while something of the client's is on its way is reset, and takes with it what the client has not read
+        // yet: the shell's exit, for one. So its answer is awaited (RFC 6455, section 7.1.1).
+        let answer = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = tokio::time::timeout(FAREWELL, answer).await;
     }
 }
