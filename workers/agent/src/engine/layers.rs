@@ -11,13 +11,19 @@ use std::path::{Path, PathBuf};
 /// Ways of keeping layers in which each has a folder with its files in `diff`.
 const IN_FOLDERS: [&str; 2] = ["overlay2", "fuse-overlayfs"];
 
+/// What ends the name of a layer that the engine is removing. One that it has not finished with, in a crash for one, stays so.
+const REMOVING: &str = "-removing";
+
 /// Folders of layers that are known and missing.
 pub(super) fn missing(data: &Path) -> BTreeSet<PathBuf> {
     let mut missing = BTreeSet::new();
     for way in IN_FOLDERS {
         let known = data.join("image").join(way).join("layerdb/sha256");
         for layer in read_dir(known).into_iter().flatten().flatten() {
-            // A layer that is just being made or removed may be without.
+            if layer.file_name().to_string_lossy().ends_with(REMOVING) {
+                continue;
+            }
+            // A layer that is just being made may be without.
             let Ok(id) = std::fs::read_to_string(layer.path().join("cache-id")) else { continue };
             let folder = data.join(way).join(id.trim());
             if !folder.join("diff").is_dir() {
@@ -42,7 +48,10 @@ mod tests {
             std::fs::write(known.join("cache-id"), id).unwrap();
             std::fs::create_dir_all(data.join("overlay2").join(id).join("diff")).unwrap();
         }
-        std::fs::create_dir_all(data.join("image/overlay2/layerdb/sha256/in-the-making")).unwrap();
+        let others = data.join("image/overlay2/layerdb/sha256");
+        std::fs::create_dir_all(others.join("in-the-making")).unwrap();
+        std::fs::create_dir_all(others.join("cc-0123-removing")).unwrap();
+        std::fs::write(others.join("cc-0123-removing/cache-id"), "three").unwrap();
         assert_eq!(missing(&data), BTreeSet::new());
         std::fs::remove_dir(data.join("overlay2/two/diff")).unwrap();
         assert_eq!(missing(&data), BTreeSet::from([data.join("overlay2/two")]));
