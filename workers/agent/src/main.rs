@@ -22,6 +22,7 @@ mod exec;
 mod files;
 mod init;
 mod learner;
+mod listen;
 mod os;
 mod platform;
 mod poll;

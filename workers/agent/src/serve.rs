@@ -13,6 +13,7 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::learner::Learner;
+use crate::listen::listen;
 use crate::terminal::Terminals;
 use crate::{connection, os, platform};
 
@@ -80,7 +81,8 @@ fn run(config: &Config, as_is: bool) -> Result<(), String> {
     if let Some(ids) = learner.ids {
         furnish(config, ids)?;
     }
-    let listener = listen(&config.socket)?;
+    let listener = listen(&config.socket, 0o600)
+        .map_err(|error| format!("The socket {} can't be opened: {error}.", config.socket.display()))?;
     let agent = Arc::new(Agent {
         boot: boot_id(),
         began,
@@ -142,18 +144,6 @@ fn accept(agent: &Arc<Agent>, listener: &UnixListener) {
             count.fetch_sub(1, Ordering::SeqCst);
         });
     }
-}
-
-fn listen(socket: &Path) -> Result<UnixListener, String> {
-    let failed = |error: std::io::Error| format!("The socket {} can't be opened: {error}.", socket.display());
-    // A container that is started again finds the old one.
-    match std::fs::remove_file(socket) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(socket).map_err(failed)?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
 }
 
 /// Makes the folders and rights that the learner needs. Only what root's CHOWN and FOWNER allow; nothing that lies in a folder

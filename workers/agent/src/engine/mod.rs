@@ -3,12 +3,13 @@
 mod door;
 mod inner;
 mod layers;
+mod lines;
 mod news;
 mod ping;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -157,7 +158,7 @@ impl Engine {
         config: &Config,
         engine: &EngineConfig,
     ) -> (String, Option<Duration>) {
-        let door = config.engine_door().filter(|_| learner.ids.is_some());
+        let door = config.engine_door();
         let (env, pass) = match self.connect(door.as_deref(), engine) {
             Ok(connected) => connected,
             Err(error) => return (format!("The engine can't be started: it gets no socket. {error}"), None),
@@ -264,21 +265,13 @@ impl Engine {
     }
 
     fn keep_log(&self, output: Box<dyn Read + Send>) {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {
-                    let mut state = self.state();
-                    if state.log.len() == LOG_LINES {
-                        state.log.pop_front();
-                    }
-                    state.log.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
-                }
+        lines::each(output, LONGEST_LINE, |line| {
+            let mut state = self.state();
+            if state.log.len() == LOG_LINES {
+                state.log.pop_front();
             }
-        }
+            state.log.push_back(String::from_utf8_lossy(line).trim_end().to_owned());
+        });
     }
 
     /// Changes the state; false once the engine is being stopped, for that state stays.

@@ -1,12 +1,12 @@
 //! What the engine's starter, inside the engine's namespaces, tells the agent: a line of JSON for each piece of news.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
-use super::door;
+use super::{door, lines};
 
 /// Longest line, in bytes.
 const LONGEST: u64 = 1000;
@@ -34,19 +34,11 @@ pub(super) fn tell(pipe: &mut impl Write, news: News) -> io::Result<()> {
 
 /// Hears all, until nobody is left who could tell more. Lines that nobody here understands are passed over: who tells is the learner's.
 pub(super) fn hear(pipe: impl Read, mut heard: impl FnMut(News)) {
-    let mut pipe = BufReader::new(pipe);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match pipe.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                if let Ok(news) = serde_json::from_slice(&line) {
-                    heard(news);
-                }
-            }
+    lines::each(pipe, LONGEST, |line| {
+        if let Ok(news) = serde_json::from_slice(line) {
+            heard(news);
         }
-    }
+    });
 }
 
 #[cfg(test)]
