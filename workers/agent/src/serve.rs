@@ -87,7 +87,7 @@ fn run(config: &Config, as_is: bool) -> Result<(), String> {
         boot: boot_id(),
         began,
         learner,
-        engine: Arc::new(Engine::new(began)),
+        engine: Arc::new(Engine::new(began, config.engine.is_some())),
         // As is, the agent is nobody whom a learner could take in.
         engine_socket: if as_is { Some(config.engine_socket()) } else { config.engine_door() },
         terminals: Terminals::new(config.shell.clone(), config.terminal_keep_bytes, config.max_terminals),

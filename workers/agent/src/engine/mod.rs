@@ -60,10 +60,10 @@ struct State {
 }
 
 impl Engine {
-    /// No engine yet.
-    pub(crate) fn new(began: Instant) -> Engine {
+    /// One that is about to be started, if the sandbox has any: whoever asks before that is not told that there is none.
+    pub(crate) fn new(began: Instant, is_there: bool) -> Engine {
         let state = State {
-            engine: EngineState::Absent,
+            engine: if is_there { EngineState::Starting } else { EngineState::Absent },
             since: began,
             first_ready: None,
             restarts: 0,
